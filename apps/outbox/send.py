@@ -1,0 +1,94 @@
+"""Sending what is due: claim, deliver, note the outcome. A crash between the server's answer and our note may repeat
+one mail; its Message-ID stays the same, so mail programs fold the copy."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from datetime import timedelta
+from typing import Any
+
+import environ
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apps.outbox.models import AccountMessage, KeptMail, Message, MessageBase
+from apps.workspaces.scope import workspace_scope
+
+logger = logging.getLogger("einstein.outbox")
+
+# Svix's schedule (DEFAULTS): now, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h, then it is dead and visible.
+RETRY_SECONDS = [5, 300, 1800, 7200, 18000, 36000, 36000]
+CLAIM_SECONDS = 90
+BATCH = 20
+
+
+def send_due() -> int:
+    """Deliver the messages that are due; return how many were tried."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT workspace_id, id FROM claim_messages(%s, %s)", [BATCH, CLAIM_SECONDS])
+        claimed = cursor.fetchall()
+    for workspace_id, message_id in claimed:
+        with workspace_scope(workspace_id):
+            _attempt(Message.objects.get(id=message_id))
+    return len(claimed) + _send_account_messages()
+
+
+def _send_account_messages() -> int:
+    now = timezone.now()
+    with transaction.atomic():
+        due = AccountMessage.objects.select_for_update(skip_locked=True).filter(state="pending", due_at__lte=now)[:BATCH]
+        for message in due:
+            _attempt(message)
+    return len(due)
+
+
+def _attempt(message: MessageBase) -> None:
+    message.attempts += 1
+    try:
+        _deliver(message)
+    except (OSError, smtplib.SMTPException) as error:
+        _note_failure(message, error)
+    else:
+        message.state, message.sent_at, message.last_error = "sent", timezone.now(), ""
+    message.save(update_fields=["attempts", "state", "sent_at", "last_error", "due_at"])
+
+
+def _note_failure(message: MessageBase, error: Exception) -> None:
+    refused = isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPSenderRefused | smtplib.SMTPDataError)
+    message.last_error = f"{type(error).__name__}: {error}"[:500]
+    if message.attempts > len(RETRY_SECONDS) or (refused and _is_permanent(error)):
+        message.state = "dead"
+    else:
+        message.due_at = timezone.now() + timedelta(seconds=RETRY_SECONDS[message.attempts - 1])
+    logger.warning("message %s to its recipient failed (try %s): %s", message.message_id, message.attempts, message.last_error)
+
+
+def _is_permanent(error: Any) -> bool:
+    codes = [code for code, _ in error.recipients.values()] if hasattr(error, "recipients") else [error.smtp_code]
+    return all(500 <= code < 600 for code in codes)
+
+
+def _deliver(message: MessageBase) -> None:
+    if not settings.SMTP_URL:
+        KeptMail.objects.create(to=message.to, subject=message.subject, text=message.text, html=message.html)
+        return
+    mail = EmailMultiAlternatives(
+        message.subject, message.text, settings.DEFAULT_FROM_EMAIL, [message.to],
+        headers={"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"}, connection=_smtp(),
+    )  # fmt: skip
+    if message.html:
+        mail.attach_alternative(message.html, "text/html")
+    mail.send()
+
+
+def _smtp() -> Any:
+    address = environ.Env.email_url_config(settings.SMTP_URL)
+    return get_connection(
+        "django.core.mail.backends.smtp.EmailBackend",
+        host=address["EMAIL_HOST"], port=address["EMAIL_PORT"], username=address["EMAIL_HOST_USER"],
+        password=address["EMAIL_HOST_PASSWORD"], use_tls=address.get("EMAIL_USE_TLS", False),
+        use_ssl=address.get("EMAIL_USE_SSL", False), timeout=15,
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""Putting work into the queue, taking it back, and handing due work to django-q in fair order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+from apps.runs.models import LIVE, Run
+from apps.workspaces.models import User
+
+IN_HAND_PER_WORKER = 2
+UNCLAIMED_SECONDS = 30
+MOST_ATTEMPTS = 3
+
+
+def enqueue(
+    kind: str,
+    subject_id: int,
+    *,
+    queue: str = "interactive",
+    params: dict[str, Any] | None = None,
+    unique_key: str | None = None,
+    due_at: datetime | None = None,
+    by: User | None = None,
+) -> Run:
+    """Queue one piece of work in the current transaction. With a `unique_key`, a live Run of that key is returned instead."""
+    values = {"kind": kind, "subject_id": subject_id, "queue": queue, "params": params or {}, "unique_key": unique_key}
+    try:
+        with transaction.atomic():
+            return Run.objects.create(due_at=due_at or timezone.now(), created_by=by, **values)
+    except IntegrityError:
+        return Run.objects.get(unique_key=unique_key, state__in=LIVE)
+
+
+def cancel(run: Run) -> None:
+    """Stop a Run: at once when no worker has it, else at the worker's next heartbeat."""
+    now = timezone.now()
+    if not Run.objects.filter(id=run.id, state__in=["queued", "dispatched"]).update(state="cancelled", ended_at=now):
+        Run.objects.filter(id=run.id, state="running").update(cancel_requested=True)
+
+
+def latest(kind: str, subject_id: int) -> Run | None:
+    return Run.objects.filter(kind=kind, subject_id=subject_id).order_by("-created_at", "-id").first()
+
+
+def dispatch_due(queue: str) -> int:
+    """Hand due Runs of one queue to django-q, at most two per worker at a time; return how many."""
+    room = IN_HAND_PER_WORKER * settings.WORKERS[queue]
+    idle_broker = not OrmQ.objects.filter(key=queue).exists()
+    with transaction.atomic(), connection.cursor() as cursor:
+        # What was handed over, is no longer in the broker and was claimed by nobody was lost with a killed worker.
+        cursor.execute(
+            "SELECT workspace_id, id FROM dispatch_runs(%s, %s, %s)", [queue, room, UNCLAIMED_SECONDS if idle_broker else None]
+        )
+        handed = cursor.fetchall()
+        for workspace_id, run_id in handed:
+            async_task("apps.pipeline.tasks.perform", workspace_id, run_id, cluster=queue)
+    return len(handed)
+
+
+def recover_expired() -> list[tuple[int, int, str]]:
+    """Take back Runs whose worker stopped its heartbeat: queue them again, or fail them at the third time.
+
+    Returns (workspace id, run id, new state) of each.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT workspace_id, id, state FROM recover_runs(%s)", [MOST_ATTEMPTS])
+        return cursor.fetchall()

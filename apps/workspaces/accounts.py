@@ -1,0 +1,25 @@
+"""How allauth's accounts meet our people: names, workspaces at sign-up, invitations carried through it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.http import HttpRequest
+
+from apps.workspaces.models import User
+from apps.workspaces.people import create_workspace
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Sign-up stores the person's name and opens her workspace, unless she came by an invitation."""
+
+    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
+        user.name = form.cleaned_data.get("name", "")
+        user = super().save_user(request, user, form, commit=commit)
+        if commit and "invitation" not in request.session:
+            create_workspace(form.cleaned_data["company"], user, form.cleaned_data.get("timezone") or "UTC")
+        return user
+
+    def populate_username(self, request: HttpRequest, user: User) -> None:
+        """There are no user names."""

@@ -1,0 +1,101 @@
+"""API keys: made, shown once, looked up by their hash, throttled."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import connection
+from django.http import HttpRequest
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from apps.workspaces import audit
+from apps.workspaces.models import ApiKey, User
+from apps.workspaces.people import hash_token
+
+
+def create_key(creator: User, name: str, scope: str) -> tuple[ApiKey, str]:
+    """Make a key; its plain text is returned this once and never stored."""
+    plain = f"ek_{secrets.token_urlsafe(32)}"
+    key = ApiKey.objects.create(name=name, prefix=plain[:9], key_hash=hash_token(plain), scope=scope, created_by=creator)
+    audit.record(creator, "API key created", name, scope=scope)
+    return key, plain
+
+
+def revoke_key(actor: User, key: ApiKey) -> None:
+    key.revoked_at = timezone.now()
+    key.save(update_fields=["revoked_at"])
+    audit.record(actor, "API key revoked", key.name)
+
+
+def workspace_of_key(header: str) -> tuple[int, int] | None:
+    """(workspace id, key id) for an Authorization header, or None."""
+    scheme, _, plain = header.partition(" ")
+    if scheme.lower() != "bearer" or not plain:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT workspace_id, id FROM live_api_key(%s)", [hash_token(plain.strip())])
+        return cursor.fetchone()
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """The middleware opened the key's workspace; here the key itself becomes the caller."""
+
+    def authenticate(self, request: Request) -> tuple[KeyHolder, ApiKey] | None:
+        key_id = getattr(request._request, "api_key_id", None)
+        if key_id is None:
+            if "Authorization" in request.headers:
+                raise AuthenticationFailed("This API key is unknown or was revoked.")
+            return None
+        key = ApiKey.objects.get(id=key_id)
+        now = timezone.now()
+        if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:
+            ApiKey.objects.filter(id=key.id).update(last_used_at=now)
+        return KeyHolder(key), key
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class KeyHolder:
+    """What DRF sees as the user of a call: a key, not a person."""
+
+    is_authenticated = True
+
+    def __init__(self, key: ApiKey) -> None:
+        self.key = key
+        self.pk = key.pk
+
+
+class MayScore(BasePermission):
+    """Keys that only read may not score or mint tokens."""
+
+    message = "This key may only read. Make a key that may score."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return getattr(request.auth, "scope", "") == "score"
+
+
+class KeyThrottle(SimpleRateThrottle):
+    scope = "api_key"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        return f"throttle-{request.auth.pk}" if request.auth else None
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "apps.workspaces.api_keys.ApiKeyAuthentication"
+    name = "ApiKey"
+
+    def get_security_definition(self, auto_schema: object) -> dict:
+        return {"type": "http", "scheme": "bearer"}
+
+
+def is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/v1/")

@@ -1,0 +1,63 @@
+"""Opens the workspace that a request names, for members and for API keys; anybody else meets a 404."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from apps.workspaces.api_keys import is_api, workspace_of_key
+from apps.workspaces.models import Membership, Workspace
+from apps.workspaces.scope import person_scope, workspace_scope
+from einstein.web.errors import error_page
+
+
+class WorkspaceScope:
+    """`/w/<slug>/...` runs inside that workspace for its members; `/api/v1/...` inside the key's workspace."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.workspace = request.membership = None
+        if is_api(request):
+            return self._for_key(request)
+        if request.path.startswith("/w/") and request.user.is_authenticated:
+            return self._for_member(request)
+        return self.get_response(request)
+
+    def _for_member(self, request: HttpRequest) -> HttpResponse:
+        slug = request.path.split("/")[2]
+        with person_scope(request.user.id):
+            membership = membership_of(request.user.id, slug)
+        if membership is None:
+            return error_page(request, 404)
+        request.workspace, request.membership = membership.workspace, membership
+        return self._inside(request, membership.workspace_id)
+
+    def _for_key(self, request: HttpRequest) -> HttpResponse:
+        found = workspace_of_key(request.headers.get("Authorization", ""))
+        if found is None:
+            return self.get_response(request)
+        workspace_id, request.api_key_id = found
+        return self._inside(request, workspace_id)
+
+    def _inside(self, request: HttpRequest, workspace_id: int) -> HttpResponse:
+        with workspace_scope(workspace_id):
+            response = self.get_response(request)
+            if response.status_code >= 500:
+                transaction.set_rollback(True)
+        return response
+
+
+def membership_of(user_id: int, slug: str) -> Membership | None:
+    """The person's membership of the workspace with this slug, or None; called inside her `person_scope`."""
+    workspace = Workspace.objects.filter(slug=slug).first()  # row-level security shows only her own
+    if workspace is None:
+        return None
+    with workspace_scope(workspace.id):
+        membership = Membership.objects.filter(user_id=user_id).first()
+    if membership is not None:
+        membership.workspace = workspace
+    return membership

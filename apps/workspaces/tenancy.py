@@ -1,0 +1,107 @@
+"""The base of every business table, and the row-level security that PostgreSQL holds beneath it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.db import connection, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from apps.workspaces.scope import current_workspace_id
+
+INSIDE = "{column} = NULLIF(current_setting('einstein.workspace', true), '')::bigint"
+
+
+class TenantManager(models.Manager):
+    """Only the rows of the workspace in scope; raises without one."""
+
+    def get_queryset(self) -> models.QuerySet:
+        return super().get_queryset().filter(workspace_id=current_workspace_id())
+
+    def create(self, **values: Any) -> models.Model:
+        values.setdefault("workspace_id", current_workspace_id())
+        return super().create(**values)
+
+    def bulk_create(self, objs: list, *args: Any, **kwargs: Any) -> list:
+        for row in objs:
+            row.workspace_id = row.workspace_id or current_workspace_id()
+        return super().bulk_create(objs, *args, **kwargs)
+
+
+class TenantModel(models.Model):
+    """A row of business data: it belongs to exactly one workspace."""
+
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="+")
+
+    objects = TenantManager()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "objects"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.workspace_id is None:
+            self.workspace_id = current_workspace_id()
+        super().save(*args, **kwargs)
+
+
+def tenant_models() -> list[type[models.Model]]:
+    return [model for model in apps.get_models() if issubclass(model, TenantModel)]
+
+
+def build_walls(**_: Any) -> None:
+    """After each migration: force row-level security on every tenant table, so that none can be forgotten.
+
+    The owner of the tables keeps one door (migrations and the few SECURITY DEFINER functions that look for due work).
+    """
+    if connection.vendor != "postgresql" or not _migrated(connection):
+        return
+    with connection.cursor() as cursor:
+        for model in tenant_models():
+            _build_wall(cursor, model._meta.db_table, "workspace_id")
+        workspace = apps.get_model("workspaces", "Workspace")._meta.db_table
+        membership = apps.get_model("workspaces", "Membership")._meta.db_table
+        _build_wall(cursor, workspace, "id")
+        own = "user_id = NULLIF(current_setting('einstein.person', true), '')::bigint"
+        _policy(cursor, membership, "own_memberships", f"FOR SELECT USING ({own})")
+        _policy(cursor, workspace, "own_workspaces", f"FOR SELECT USING (id IN (SELECT workspace_id FROM {membership} WHERE {own}))")
+
+
+def _build_wall(cursor: Any, table: str, column: str) -> None:
+    inside = INSIDE.format(column=column)
+    cursor.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
+    cursor.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
+    _policy(cursor, table, "tenant_wall", f"USING ({inside}) WITH CHECK ({inside})")
+    _policy(cursor, table, "owner_door", "TO CURRENT_USER USING (true) WITH CHECK (true)")
+
+
+def _policy(cursor: Any, table: str, name: str, rule: str) -> None:
+    cursor.execute(f'DROP POLICY IF EXISTS {name} ON "{table}"')
+    cursor.execute(f'CREATE POLICY {name} ON "{table}" {rule}')
+
+
+def grant_to_application(**_: Any) -> None:
+    """Give the application's role what it needs on every table, and nothing that changes the schema."""
+    from django.conf import settings
+
+    role = application_role(settings.DATABASE_URL)
+    if settings.DATABASE_ROLE != "owner" or not role:
+        return
+    with connection.cursor() as cursor:
+        name = connection.ops.quote_name(role)
+        cursor.execute(f"GRANT USAGE ON SCHEMA public TO {name}")
+        cursor.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}")
+        cursor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}")
+        cursor.execute(f"REVOKE UPDATE, DELETE ON workspaces_auditentry FROM {name}")
+
+
+def application_role(url: str) -> str:
+    import environ
+
+    return environ.Env.db_url_config(url)["USER"]
+
+
+def _migrated(wrapper: BaseDatabaseWrapper) -> bool:
+    tables = set(wrapper.introspection.table_names())
+    return all(model._meta.db_table in tables for model in tenant_models())

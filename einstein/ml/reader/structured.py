@@ -1,0 +1,129 @@
+"""JSON, JSON lines and Parquet."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from einstein.ml.errors import DataProblem
+from einstein.ml.reader.rows import Row, Rows, require
+
+MOST_JSON_BYTES = 500 * 1024**2
+HEADER_SAMPLE = 2000  # records read to learn the fields; later fields not among them are reported
+
+
+def open_json(path: Path) -> Rows:
+    """JSON lines, or one JSON array (or object holding one) of records; nested objects become dotted names."""
+    with _text(path) as file:
+        first = file.read(1 << 16)
+    require(first.strip(), "The file is empty.")
+    records = _records_of_lines(path) if _looks_like_lines(first) else _records_of_document(path)
+    sample = list(itertools.islice(records, HEADER_SAMPLE))
+    require(sample, "The file holds no records.")
+    header = list(dict.fromkeys(name for _, record in sample for name in record))
+    require(header, "The records have no fields.")
+    rows = ((line, [record.get(name) for name in header]) for line, record in itertools.chain(sample, records))
+    return Rows(header, rows, [])
+
+
+def _text(path: Path) -> IO[str]:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    opener: Any = gzip.open if packed else open
+    return opener(path, "rt", encoding="utf-8-sig", errors="replace")
+
+
+def _looks_like_lines(first: str) -> bool:
+    line = first.lstrip().split("\n", 1)[0].strip()
+    if not line.startswith("{"):
+        return False
+    try:
+        return isinstance(json.loads(line), dict) and "\n" in first.strip()
+    except ValueError:
+        return False
+
+
+def _records_of_lines(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+    with _text(path) as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise DataProblem(f"Line {number:,} is not JSON: {error}. Correct it and send the file again.") from error
+            require(isinstance(record, dict), f"Line {number:,} is not a record in curly braces.")
+            yield number, flatten(record)
+
+
+def _records_of_document(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+    require(path.stat().st_size <= MOST_JSON_BYTES, "A JSON document may have 500 MB. Send JSON lines instead: one record a line.")
+    with _text(path) as file:
+        try:
+            document = json.load(file)
+        except ValueError as error:
+            where = f" at line {error.lineno:,}, column {error.colno:,}" if isinstance(error, json.JSONDecodeError) else ""
+            raise DataProblem(f"The JSON breaks off or is malformed{where}. Export it again.") from error
+        except RecursionError as error:
+            raise DataProblem("The JSON is nested too deeply to be a table.") from error
+    if isinstance(document, dict):
+        lists = [value for value in document.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+        document = lists[0] if len(lists) == 1 else [document]
+    require(isinstance(document, list) and all(isinstance(item, dict) for item in document), "The JSON is not a list of records.")
+    for number, record in enumerate(document, start=1):
+        yield number, flatten(record)
+
+
+def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, str | None]:
+    """{"a": {"b": 1}} -> {"a.b": "1"}; lists stay as JSON text."""
+    flat: dict[str, str | None] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            flat.update(flatten(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = as_text(value)
+    return flat
+
+
+def as_text(value: Any) -> str | None:
+    """A JSON value as a user would type it."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def open_parquet(path: Path) -> Rows:
+    """Parquet, batch by batch; values become the strings a CSV of the same table would hold."""
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataProblem("The Parquet file is broken. Export it again.") from error
+    return Rows(list(file.schema_arrow.names), _parquet_rows(file), [])
+
+
+def _parquet_rows(file: pq.ParquetFile) -> Iterator[Row]:
+    number = 0
+    for batch in file.iter_batches(batch_size=10_000):
+        columns = [[_parquet_text(value) for value in column.to_pylist()] for column in batch.columns]
+        for values in zip(*columns, strict=True):
+            number += 1
+            yield number, list(values)
+
+
+def _parquet_text(value: Any) -> str | None:
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return as_text(value) if value is None or isinstance(value, (str, bool, int, float)) else str(value)

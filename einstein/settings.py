@@ -1,0 +1,241 @@
+"""Settings, read once from the environment, safe by default. docs/operating.md lists every variable."""
+
+import os
+import secrets
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+VAR_DIR = Path(env.str("EINSTEIN_VAR", default=str(BASE_DIR / "var")))
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def _kept_secret(name: str) -> str:
+    """A secret of this installation: made on the first start, readable by its user only."""
+    path = VAR_DIR / name
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(secrets.token_urlsafe(50))
+    return path.read_text()
+
+
+DEBUG = env.bool("EINSTEIN_DEBUG", default=False)
+LISTEN_HOST = env.str("EINSTEIN_HOST", default="127.0.0.1")
+LISTEN_PORT = env.int("EINSTEIN_PORT", default=8000)
+ON_LOOPBACK = LISTEN_HOST in {"127.0.0.1", "localhost", "::1"}
+PUBLIC_URL = env.str("EINSTEIN_PUBLIC_URL", default=f"http://127.0.0.1:{LISTEN_PORT}").rstrip("/")
+SECURE = PUBLIC_URL.startswith("https://")
+SECRET_KEY = env.str("EINSTEIN_SECRET_KEY", default="") or _kept_secret("secret-key")
+ALLOWED_HOSTS = env.list("EINSTEIN_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+
+# --- the database: the application's role here, the owner's only for commands that change the schema
+if "DATABASE_URL" in os.environ:
+    _application_url = env.str("DATABASE_URL")
+    _owner_url = env.str("DATABASE_OWNER_URL", default="")
+else:
+    from einstein.postgres.embedded import EmbeddedServer
+
+    EMBEDDED_SERVER = EmbeddedServer(VAR_DIR)
+    _roles = EMBEDDED_SERVER.start()
+    _application_url, _owner_url = _roles.application_url, _roles.owner_url
+DATABASE_ROLE = env.str("EINSTEIN_DATABASE_ROLE", default="application")
+if DATABASE_ROLE == "owner" and not _owner_url:
+    raise ImproperlyConfigured("Set DATABASE_OWNER_URL to the role that owns the tables; migrations run as it.")
+DATABASE_URL, DATABASE_OWNER_URL = _application_url, _owner_url
+DATABASES = {"default": environ.Env.db_url_config(_owner_url if DATABASE_ROLE == "owner" else _application_url)}
+DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+if "EINSTEIN_DATABASE_NAME" in os.environ:
+    DATABASES["default"]["NAME"] = env.str("EINSTEIN_DATABASE_NAME")
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "rest_framework",
+    "drf_spectacular",
+    "django_htmx",
+    "django_q",
+    "lucide",
+    "apps.workspaces",
+    "apps.runs",
+    "apps.outbox",
+    "apps.datasets",
+    "apps.predictions",
+    "apps.scoring",
+    "apps.deliveries",
+    "apps.monitoring",
+    "apps.pipeline",
+    "apps.console",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "einstein.web.reference.ErrorReference",
+    "einstein.web.security_headers.SecurityHeaders",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "apps.workspaces.middleware.WorkspaceScope",
+]
+
+ROOT_URLCONF = "einstein.urls"
+WSGI_APPLICATION = "einstein.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "apps.workspaces.context.navigation",
+            ],
+            "builtins": ["einstein.web.templatetags.words", "lucide.templatetags.lucide", "django.templatetags.static"],
+        },
+    }
+]
+
+# --- people
+AUTH_USER_MODEL = "workspaces.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_SIGNUP_FORM_CLASS = "apps.workspaces.forms.SignupFields"
+ACCOUNT_ADAPTER = "apps.workspaces.accounts.AccountAdapter"
+ACCOUNT_PRESERVE_USERNAME_CASING = False
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE else "http"
+ACCOUNT_RATE_LIMITS = {} if env.bool("EINSTEIN_NO_LOGIN_LIMITS", default=False) else {"login_failed": "10/m/ip,5/5m/key"}
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "start"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_FAILURE_VIEW = "einstein.web.errors.csrf_failure"
+SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_SSL_REDIRECT = SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("EINSTEIN_BEHIND_PROXY", default=False) else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- e-mail: through the outbox; delivered by SMTP, or kept for the operator while we listen on loopback only
+SMTP_URL = env.str("EINSTEIN_SMTP_URL", default="")
+EMAIL_BACKEND = "apps.outbox.account_mail.OutboxEmailBackend"
+DEFAULT_FROM_EMAIL = env.str("EINSTEIN_FROM_EMAIL", default="Einstein <einstein@localhost>")
+
+# --- files
+STORAGE_URL = env.str("EINSTEIN_STORAGE_URL", default=str(VAR_DIR / "files"))
+UPLOAD_LIMIT_BYTES = env.int("EINSTEIN_UPLOAD_LIMIT_MB", default=2048) * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 60_000  # a table of 5,000 fields posts several values for each
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_TEMP_DIR = str(VAR_DIR / "incoming")
+Path(FILE_UPLOAD_TEMP_DIR).mkdir(parents=True, exist_ok=True)
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "einstein.web.packaged_assets.PackagedAssetsFinder",
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(VAR_DIR / "unused")}},
+    "staticfiles": {"BACKEND": env.str("EINSTEIN_STATIC_BACKEND", default="whitenoise.storage.CompressedManifestStaticFilesStorage")},
+}
+
+# --- background work: the Run is the queue, django-q carries what the dispatcher hands it (docs/decisions/0003)
+WORKERS = {"interactive": env.int("EINSTEIN_WORKERS", default=2), "train": env.int("EINSTEIN_TRAIN_WORKERS", default=1)}
+TRAIN_THREADS = env.int("EINSTEIN_TRAIN_THREADS", default=0)  # 0: all cores
+_QUEUE = {"timeout": 3600, "retry": 3660, "max_attempts": 1, "ack_failures": True}
+Q_CLUSTER = {
+    "name": "einstein",
+    "orm": "default",
+    "poll": 0.2,
+    "catch_up": False,
+    "scheduler": False,
+    "save_limit": -1,
+    "workers": WORKERS["interactive"],
+    "label": "Background work",
+    **_QUEUE,
+    "ALT_CLUSTERS": {
+        "interactive": {"workers": WORKERS["interactive"], **_QUEUE},
+        "train": {"workers": WORKERS["train"], **_QUEUE, "timeout": 6 * 3600, "retry": 6 * 3600 + 60},
+    },
+}
+LEASE_SECONDS = env.int("EINSTEIN_LEASE_SECONDS", default=20)
+CHECK_SECONDS = env.int("EINSTEIN_CHECK_SECONDS", default=60)
+GROUPING_SECONDS = env.int("EINSTEIN_GROUPING_SECONDS", default=600)
+GRACE_SECONDS = env.int("EINSTEIN_GRACE_SECONDS", default=3600)
+
+# --- REST
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.workspaces.api_keys.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "einstein.web.problems.problem_response",
+    "DEFAULT_THROTTLE_CLASSES": ["apps.workspaces.api_keys.KeyThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"api_key": "2000/hour"},  # Einstein Discovery's limit, DEFAULTS: 2,000 calls an hour a key
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Einstein REST API",
+    "DESCRIPTION": "Score records and read stored scores. Authenticate with an API key: `Authorization: Bearer <key>`.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+USE_THOUSAND_SEPARATOR = False
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("EINSTEIN_LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django-q": {"level": "WARNING", "handlers": ["console"], "propagate": False},
+        "django.request": {"level": "ERROR"},
+        "flaml": {"level": "ERROR"},
+    },
+}

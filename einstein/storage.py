@@ -1,0 +1,76 @@
+"""Bulk files (uploads, snapshots, models, score history) behind one door: a local folder by default, any fsspec address by setting.
+
+Keys begin with the workspace's number, so that one workspace's files can be listed, moved or erased as a whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import fsspec
+from django.conf import settings
+
+
+def key_for(workspace_id: int, *parts: object) -> str:
+    """The storage key of a file of one workspace."""
+    return "/".join(["w", str(workspace_id), *(str(part) for part in parts)])
+
+
+def put(path: Path, key: str) -> str:
+    """Store a local file under `key`, whole or not at all; return its SHA-256."""
+    filesystem, target = _locate(key)
+    filesystem.makedirs(os.path.dirname(target), exist_ok=True)
+    partial = f"{target}.partial-{os.getpid()}"
+    filesystem.put_file(str(path), partial)
+    filesystem.mv(partial, target)
+    return sha256_of(path)
+
+
+def put_folder(folder: Path, key: str) -> None:
+    """Store every file of a local folder below `key`."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            put(path, f"{key}/{path.relative_to(folder).as_posix()}")
+
+
+@contextmanager
+def local_copy(key: str) -> Iterator[Path]:
+    """A readable local path of a stored file or folder; the file itself when the storage is local."""
+    filesystem, target = _locate(key)
+    if "file" in (filesystem.protocol if isinstance(filesystem.protocol, tuple) else (filesystem.protocol,)):
+        yield Path(target)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder) / Path(target).name
+        filesystem.get(target, str(local), recursive=filesystem.isdir(target))
+        yield local
+
+
+def delete(key: str) -> None:
+    """Remove a stored file or folder; nothing happens when it is gone already."""
+    filesystem, target = _locate(key)
+    if filesystem.exists(target):
+        filesystem.rm(target, recursive=True)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def free_bytes() -> int:
+    """Free space where local files go."""
+    return shutil.disk_usage(settings.VAR_DIR).free
+
+
+def _locate(key: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    if ".." in key.split("/"):
+        raise ValueError(f"a storage key may not climb: {key}")
+    filesystem, root = fsspec.core.url_to_fs(settings.STORAGE_URL)
+    return filesystem, f"{root.rstrip('/')}/{key}"

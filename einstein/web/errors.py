@@ -1,0 +1,42 @@
+"""The pages for what went wrong. REST paths answer with problem+json, all others with a page."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+WORDS = {
+    400: ("We could not read that request", "Go back, reload the page and try once more."),
+    403: ("Your role does not allow this", "Ask an admin of your workspace to do it, or to change your role."),
+    404: ("There is nothing here", "The address is wrong, or what it showed was deleted."),
+    500: ("Something went wrong on our side", "Nothing was changed. Try again; if it stays, give your operator the reference."),
+}
+
+
+def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
+    """The page (or problem+json under /api/ and /widget/) for `status`, in plain words, with the request's reference."""
+    title, advice = WORDS[status]
+    reference = getattr(request, "reference", "")
+    if request.path.startswith(("/api/", "/widget/")):
+        body = {"type": "about:blank", "title": title, "status": status, "detail": detail or advice, "reference": reference}
+        return JsonResponse(body, status=status, content_type="application/problem+json")
+    context = {"title": title, "advice": detail or advice, "status": status, "reference": reference}
+    return render(request, "error.html", context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return error_page(request, 500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return error_page(request, 403, "This form is too old or came from another site. Go back, reload the page and send it again.")

@@ -1,0 +1,55 @@
+"""REST errors as problem+json (RFC 9457), from every DRF exception in one place."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+TITLES = {
+    400: "The request does not fit", 401: "No valid API key", 403: "This key may not do that", 404: "Not found",
+    405: "This address does not take that method", 409: "Not ready", 415: "Send JSON", 422: "The records cannot be scored",
+    429: "Too many calls",
+}  # fmt: skip
+
+
+class Conflict(exceptions.APIException):
+    """The object is not in the state the call needs, such as a prediction without an enabled version."""
+
+    status_code = 409
+    default_code = "conflict"
+
+
+class Unprocessable(exceptions.APIException):
+    """The body is well formed, but its content cannot be used."""
+
+    status_code = 422
+    default_code = "unprocessable"
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: status, title, sentence, and for form errors the place of each."""
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    request = context["request"]
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": TITLES.get(error.status_code, "Error"),
+        "status": error.status_code,
+        "code": error.default_code,
+        "reference": getattr(request, "reference", ""),
+    }
+    if isinstance(error, exceptions.ValidationError):
+        body["detail"] = "Some values do not fit; `errors` says where."
+        body["errors"] = error.detail
+    else:
+        body["detail"] = str(error.detail)
+    headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
+    if isinstance(error, exceptions.Throttled) and error.wait:
+        headers["Retry-After"] = str(int(error.wait) + 1)
+    return Response(body, status=error.status_code, headers=headers, content_type="application/problem+json")
