@@ -147,7 +147,7 @@ class EmbeddedServer:
                 time.sleep(0.2)
 
     def _url(self, role: str, password: str) -> str:
-        return f"postgresql://{role}:{quote(password)}@{quote(str(self.socket_dir), safe='')}/{DATABASE}"
+        return f"postgresql://{role}:{quote(password)}@/{DATABASE}?host={quote(str(self.socket_dir))}"
 
     def _pg(self, program: str, *arguments: str) -> None:
         """Run one of the server's programs as the unprivileged account; raise with its own words when it fails."""

@@ -1,0 +1,56 @@
+"""Telling people about an alert: once when it is there, once when it is over; by verified e-mail only."""
+
+from __future__ import annotations
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from apps.monitoring.models import Alert, AlertEvent
+from apps.outbox.write import write_email
+from apps.predictions.models import Prediction
+from apps.workspaces.models import Membership, User, Workspace
+
+TAGS = {"critical": "No scores", "warning": "Needs a look"}
+
+
+def tell_opened(alert: Alert) -> None:
+    """Write the alert's one e-mail per recipient, in the transaction that marks it told."""
+    people = recipients(alert.prediction)
+    _mail(alert, people, "opened", alert.title, {"tag": TAGS[alert.severity]})
+    alert.told_at, alert.told_to = timezone.now(), [str(person) for person in people]
+    alert.save(update_fields=["told_at", "told_to"])
+    names = ", ".join(alert.told_to)
+    words = f"To {names}" if names else "Nobody has a confirmed e-mail address, so nobody was told"
+    AlertEvent.objects.create(alert=alert, kind="told", words=words)
+
+
+def tell_resolved(alert: Alert, sees: str) -> None:
+    """Tell the same people that it is over."""
+    _mail(alert, recipients(alert.prediction), "resolved", f"Over: {alert.title}", {"tag": "Healthy", "sees": sees})
+
+
+def recipients(prediction: Prediction) -> list[User]:
+    """The owner while she is a member with a confirmed address, else the admins who have one."""
+    members = Membership.objects.select_related("user").filter(user__is_active=True)
+    owner = [member.user for member in members.filter(user_id=prediction.owner_id)]
+    admins = [member.user for member in members.filter(role="admin").order_by("id")]
+    return _confirmed(owner) or _confirmed(admins)
+
+
+def _confirmed(people: list[User]) -> list[User]:
+    confirmed = set(EmailAddress.objects.filter(user__in=people, verified=True).values_list("user_id", flat=True))
+    return [person for person in people if person.id in confirmed]
+
+
+def _mail(alert: Alert, people: list[User], moment: str, subject: str, extra: dict) -> None:
+    workspace = Workspace.objects.get(id=alert.workspace_id)
+    context = {
+        "alert": alert, "answers": alert.answers, "prediction": alert.prediction, "workspace": workspace, "subject": subject,
+        "url": f"{settings.PUBLIC_URL}/w/{workspace.slug}/alerts/{alert.id}/", **extra,
+    }  # fmt: skip
+    text = render_to_string(f"monitoring/email/{moment}.txt", context)
+    html = render_to_string(f"monitoring/email/{moment}.html", context)
+    for person in people:
+        write_email(person.email, subject, text, html, dedupe_key=f"alert:{alert.id}:{moment}:{person.id}")

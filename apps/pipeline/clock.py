@@ -1,0 +1,71 @@
+"""The clock: hands out due Runs, takes back lost ones, plans scoring, runs the checks and sends the mail.
+
+It needs no worker, so that it can still say that workers are gone. Several clocks may run; each row is taken once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+
+from apps.monitoring.watch import check_due
+from apps.outbox.send import send_due
+from apps.pipeline.story import after_failure, begin_watching, plan_due_scoring
+from apps.runs.queue import dispatch_due, recover_expired
+
+logger = logging.getLogger("einstein.clock")
+BATCH = 200
+
+
+def run_clock(stop: threading.Event) -> None:
+    """Run every duty in a thread of its own until `stop`: a slow mail server delays no dispatch."""
+    duties: list[tuple[str, Callable[[], object], float]] = [
+        ("dispatch", hand_out, 0.3),
+        ("recover", take_back, 2.0),
+        ("plan", plan, 1.0),
+        ("check", check_due, min(1.0, settings.CHECK_SECONDS / 4)),
+        ("mail", send_due, 1.0),
+    ]
+    threads = [threading.Thread(target=_repeat, args=(name, duty, pause, stop), name=name) for name, duty, pause in duties]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def hand_out() -> None:
+    for queue in settings.WORKERS:
+        dispatch_due(queue)
+
+
+def take_back() -> None:
+    for workspace_id, run_id, state in recover_expired():
+        logger.warning("run %s lost its worker; it is %s now", run_id, state)
+        if state != "queued":
+            after_failure(workspace_id, run_id)
+
+
+def plan() -> None:
+    """Plan what is new, then queue what is due."""
+    for door, deed in (("unplanned_predictions", begin_watching), ("due_predictions", plan_due_scoring)):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT workspace_id, id FROM {door}(%s)", [BATCH])
+            found = cursor.fetchall()
+        for workspace_id, prediction_id in found:
+            deed(workspace_id, prediction_id)
+
+
+def _repeat(name: str, duty: Callable[[], object], pause: float, stop: threading.Event) -> None:
+    while not stop.wait(pause):
+        try:
+            duty()
+        except Exception:
+            logger.exception("the clock's duty %r failed; it goes on", name)
+            close_old_connections()
+            time.sleep(1)
+    connection.close()

@@ -1,0 +1,21 @@
+"""`manage.py clock`: the process that hands out work, checks and sends mail."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from apps.pipeline.clock import run_clock
+from apps.runs.die_with_parent import die_with_parent
+
+
+class Command(BaseCommand):
+    help = "Hand out due work, run the checks, send the mail. Several may run."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        die_with_parent()
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        run_clock(stop)

@@ -1,0 +1,119 @@
+"""The whole story in one file: ingest -> train -> score -> observe -> check -> tell, and what queues what.
+
+Each Run names its kind as text; here the kinds meet the functions that do them.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+
+from django.db.models import F
+from django.utils import timezone
+
+from apps.datasets.ingest import ingest
+from apps.monitoring.models import Watch
+from apps.monitoring.observe import observe
+from apps.pipeline.schedules import next_slot
+from apps.predictions.models import Prediction
+from apps.predictions.train import ChildKilled, mark_failed, train
+from apps.runs.lease import Cancelled, LeaseLost, Work, WorkFailed, heartbeat
+from apps.runs.models import Run
+from apps.runs.queue import MOST_ATTEMPTS, enqueue
+from apps.scoring.score import score_prediction
+from apps.workspaces.models import Workspace
+from apps.workspaces.scope import workspace_scope
+from einstein.ml.errors import DataProblem
+
+logger = logging.getLogger("einstein.pipeline")
+
+
+def read_upload(work: Work) -> None:
+    """A new snapshot is followed by the scoring of every prediction that stands on it."""
+    ingest(work)
+    with work.fenced():
+        for prediction in Prediction.objects.filter(dataset_id=work.subject_id, state="active", champion__isnull=False):
+            enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:upload:{work.params['upload']}")
+
+
+def score_and_observe(work: Work) -> None:
+    """Scores, then what they and their records look like; the clock's checks judge the observations."""
+    scored = score_prediction(work)
+    if scored is not None:
+        work.stage("Compare with what was learnt")
+        observe(work, scored)
+
+
+KINDS: dict[str, Callable[[Work], None]] = {"ingest": read_upload, "train": train, "score": score_and_observe}
+
+
+def perform(work: Work) -> None:
+    """Do a claimed Run and write how it ended, exactly once."""
+    try:
+        with heartbeat(work):
+            KINDS[work.kind](work)
+        work.finish("succeeded")
+    except LeaseLost:
+        logger.warning("run %s: another worker has it now; this one stops", work.run_id)
+    except Cancelled:
+        _end(work, "cancelled", "Stopped.")
+    except (WorkFailed, DataProblem) as problem:
+        _end(work, "failed", str(problem))
+    except ChildKilled as killed:
+        logger.warning("run %s: %s", work.run_id, killed)
+        _try_again(work)
+    except Exception:
+        reference = secrets.token_hex(4)
+        logger.exception("reference %s: run %s (%s) failed", reference, work.run_id, work.kind)
+        _end(work, "failed", f"Something went wrong on our side. Try again; if it stays, give your operator the reference {reference}.")
+
+
+def _end(work: Work, state: str, sentence: str) -> None:
+    try:
+        work.finish(state, error=sentence)
+    except LeaseLost:
+        return
+    after_failure(work.workspace_id, work.run_id)
+
+
+def _try_again(work: Work) -> None:
+    """Hand the Run back to the queue at once, at most three times."""
+    with work.fenced():
+        run = Run.objects.get(id=work.run_id)
+        if run.attempts < MOST_ATTEMPTS:
+            Run.objects.filter(id=run.id).update(state="queued", lease=F("lease") + 1, due_at=timezone.now())
+            return
+    _end(work, "failed", "The training was killed three times, probably because memory ran out. Use fewer fields, or ask your operator.")
+
+
+def after_failure(workspace_id: int, run_id: int) -> None:
+    """What a failed or stopped Run leaves behind must say so."""
+    with workspace_scope(workspace_id):
+        run = Run.objects.get(id=run_id)
+    if run.kind == "train":
+        mark_failed(workspace_id, run.subject_id, run.error or "Stopped.")
+
+
+def plan_due_scoring(workspace_id: int, prediction_id: int) -> None:
+    """Queue the scoring of one due slot and set the next; a slot is planned once, however many clocks run."""
+    with workspace_scope(workspace_id):
+        prediction = Prediction.objects.select_for_update().get(id=prediction_id)
+        now = timezone.now()
+        if prediction.state != "active" or prediction.next_run_at is None or prediction.next_run_at > now:
+            return
+        slot = prediction.next_run_at
+        enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:{slot.isoformat()}")
+        prediction.last_slot_at = slot
+        prediction.next_run_at = next_slot(prediction, Workspace.objects.get(id=workspace_id).zone, now)
+        prediction.save(update_fields=["last_slot_at", "next_run_at"])
+
+
+def begin_watching(workspace_id: int, prediction_id: int) -> None:
+    """Plan the next scoring of an active prediction that has none planned, and watch over it from now on."""
+    with workspace_scope(workspace_id):
+        prediction = Prediction.objects.select_for_update().get(id=prediction_id)
+        Watch.objects.get_or_create(prediction=prediction)
+        if prediction.state == "active" and prediction.next_run_at is None:
+            prediction.next_run_at = next_slot(prediction, Workspace.objects.get(id=workspace_id).zone, timezone.now())
+            prediction.save(update_fields=["next_run_at"])

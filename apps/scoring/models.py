@@ -1,0 +1,51 @@
+"""Scoring runs and the latest score of each record. History lies in Parquet, one file a run."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from apps.workspaces.tenancy import TenantModel
+
+
+class ScoringRun(TenantModel):
+    """One pass over the records of a snapshot with one model version. It exists once the pass is complete."""
+
+    prediction = models.ForeignKey("predictions.Prediction", on_delete=models.CASCADE, related_name="scoring_runs")
+    version = models.ForeignKey("predictions.ModelVersion", on_delete=models.CASCADE, related_name="+")
+    snapshot = models.ForeignKey("datasets.Snapshot", null=True, on_delete=models.SET_NULL, related_name="+")
+    run = models.OneToOneField("runs.Run", null=True, on_delete=models.SET_NULL, related_name="+")
+    fingerprint = models.CharField(max_length=64)
+    records = models.BigIntegerField()
+    scored = models.BigIntegerField()
+    bands = models.JSONField(default=dict)
+    histogram = models.JSONField(default=list)
+    history_key = models.CharField(max_length=300)
+    as_of = models.DateTimeField(default=timezone.now)
+    checked_at = models.DateTimeField(default=timezone.now)  # last time the same data was found unchanged
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["prediction", "-as_of"], name="scoring_runs_newest")]
+
+
+class Score(TenantModel):
+    """One record's latest score with its band and reasons."""
+
+    prediction = models.ForeignKey("predictions.Prediction", on_delete=models.CASCADE, related_name="+")
+    version = models.ForeignKey("predictions.ModelVersion", on_delete=models.CASCADE, related_name="+")
+    scoring_run = models.ForeignKey(ScoringRun, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=300)
+    value = models.FloatField()
+    predicted = models.CharField(max_length=220)
+    band = models.CharField(max_length=6)
+    reasons = models.JSONField(default=list)
+    seen = models.BooleanField(default=False)
+    previous = models.FloatField(null=True)
+    as_of = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["prediction", "key"], name="one_score_per_record")]
+        indexes = [
+            models.Index(fields=["prediction", "-value", "key"], name="scores_by_value"),
+            models.Index(fields=["prediction", "band", "-value"], name="scores_by_band"),
+        ]

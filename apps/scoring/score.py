@@ -1,0 +1,179 @@
+"""One scoring run: the newest snapshot through the champion, latest scores by COPY into PostgreSQL, history into Parquet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from django.db import connection
+from django.utils import timezone
+
+from apps.datasets.models import Snapshot
+from apps.datasets.records import load, newest_snapshot
+from apps.predictions.definition import scoring_table
+from apps.predictions.models import ModelVersion, Prediction
+from apps.runs.lease import Work, WorkFailed
+from apps.scoring.model_cache import model_of
+from apps.scoring.models import ScoringRun
+from apps.workspaces.scope import current_workspace_id, workspace_scope
+from einstein import storage
+from einstein.ml.reader.structured import flatten
+from einstein.ml.scorer import Scores, score
+
+REASONS_KEPT = 6  # three are shown, the record page draws more (DEFAULTS: 3 + 3)
+CHUNK = 5000
+COLUMNS = ["key", "value", "predicted", "band", "reasons", "seen"]
+
+
+@dataclass
+class Scored:
+    """What a scoring run made, for those who observe it."""
+
+    run: ScoringRun
+    table: pd.DataFrame
+    values: np.ndarray
+
+
+def score_prediction(work: Work) -> Scored | None:
+    """Score one prediction; None when the data has not changed since the last run. Safe to run twice."""
+    with workspace_scope(work.workspace_id):
+        prediction = Prediction.objects.select_related("dataset", "champion").get(id=work.subject_id)
+        version, snapshot = prediction.champion, newest_snapshot(prediction.dataset)
+        if version is None:
+            raise WorkFailed(f"{prediction.name} has no enabled version yet. Open its scorecard and enable one.")
+        if snapshot is None:
+            raise WorkFailed(f"{prediction.dataset.name} holds no records. Upload a file.")
+        fingerprint = _fingerprint(prediction, version, snapshot)
+        table = None if _is_unchanged(prediction, fingerprint) else load(snapshot)
+        if table is not None:
+            _refuse_missing_fields(version, table, prediction)
+            records, learnt = scoring_table(prediction, table)
+    if table is None:
+        _note_unchanged(work, prediction)
+        return None
+    work.stage(f"Score {len(records):,} {prediction.dataset.noun}s")
+    scores = _in_chunks(work, version, records)
+    work.stage("Keep the scores")
+    rows = _as_table(records, scores, learnt)
+    run = _keep(work, prediction, version, snapshot, fingerprint, rows, len(table))
+    return Scored(run, records, scores.value)
+
+
+def _fingerprint(prediction: Prediction, version: ModelVersion, snapshot: Snapshot) -> str:
+    definition = [snapshot.sha256, version.hash, version.id, prediction.score_mode, prediction.score_filters, prediction.dataset.key_field,
+                  prediction.dataset.duplicates]  # fmt: skip
+    return hashlib.sha256(json.dumps(definition).encode()).hexdigest()
+
+
+def newest_run(prediction: Prediction) -> ScoringRun | None:
+    return ScoringRun.objects.filter(prediction=prediction).order_by("-as_of", "-id").first()
+
+
+def _is_unchanged(prediction: Prediction, fingerprint: str) -> bool:
+    last = newest_run(prediction)
+    return last is not None and last.fingerprint == fingerprint
+
+
+def _note_unchanged(work: Work, prediction: Prediction) -> None:
+    work.stage("Same data as last time", "No new scores are needed")
+    with work.fenced():
+        ScoringRun.objects.filter(id=newest_run(prediction).id).update(checked_at=timezone.now())
+
+
+def _refuse_missing_fields(version: ModelVersion, table: pd.DataFrame, prediction: Prediction) -> None:
+    """Never score from defaults: when fields the model uses are gone, hold the batch and say which."""
+    missing = [spec["name"] for spec in version.facts["fields"] if spec["name"] not in table.columns]
+    if missing:
+        raise WorkFailed(
+            f"The newest file of {prediction.dataset.name} lacks {len(missing)} field{'s' if len(missing) > 1 else ''} the model learnt from: "
+            f"{', '.join(missing[:5])}. Upload a file that has them, or train again. The last good scores stay."
+        )
+
+
+def _in_chunks(work: Work, version: ModelVersion, records: pd.DataFrame) -> Scores:
+    model = model_of(version)
+    parts = []
+    for start in range(0, len(records), CHUNK):
+        work.check()
+        parts.append(score(model, records.iloc[start : start + CHUNK], REASONS_KEPT))
+        work.progress(done=min(start + CHUNK, len(records)), total=len(records), unit="scored")
+    if not parts:
+        return score(model, records, 0)
+    return Scores(
+        np.concatenate([part.value for part in parts]), sum((part.predicted for part in parts), []), None,
+        sum((part.bands for part in parts), []), sum((part.reasons for part in parts), []),
+    )  # fmt: skip
+
+
+def _as_table(records: pd.DataFrame, scores: Scores, learnt: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "key": list(records.index), "value": scores.value, "predicted": scores.predicted, "band": scores.bands,
+            "reasons": [json.dumps(why) for why in scores.reasons], "seen": learnt,
+        }
+    )  # fmt: skip
+
+
+def _keep(
+    work: Work, prediction: Prediction, version: ModelVersion, snapshot: Snapshot, fingerprint: str, rows: pd.DataFrame, records: int
+) -> ScoringRun:
+    as_of = timezone.now()
+    key = storage.key_for(work.workspace_id, "scores", prediction.id, f"{work.run_id}-{work.lease}.parquet")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scores.parquet"
+        rows.assign(as_of=as_of.isoformat()).to_parquet(path, index=False)
+        storage.put(path, key)
+    with work.fenced():
+        done = ScoringRun.objects.filter(run_id=work.run_id).first()
+        if done is not None:
+            return done
+        run = ScoringRun.objects.create(
+            prediction=prediction, version=version, snapshot=snapshot, run_id=work.run_id, fingerprint=fingerprint, records=records,
+            scored=len(rows), bands={band: int((rows["band"] == band).sum()) for band in ("high", "medium", "low")},
+            histogram=_histogram(rows["value"].to_numpy(), prediction.task), history_key=key, as_of=as_of,
+        )  # fmt: skip
+        _upsert(rows, prediction, version, run)
+    return run
+
+
+def _histogram(values: np.ndarray, task: str) -> list[list[float]]:
+    """[left edge, right edge, count] of twenty equal bins."""
+    if not len(values):
+        return []
+    bounds = (0.0, 1.0) if task != "regression" else (float(values.min()), float(values.max()) or 1.0)
+    if bounds[0] == bounds[1]:
+        bounds = (bounds[0] - 0.5, bounds[1] + 0.5)
+    counts, edges = np.histogram(values, bins=20, range=bounds)
+    return [[float(edges[i]), float(edges[i + 1]), int(counts[i])] for i in range(20)]
+
+
+def _upsert(rows: pd.DataFrame, prediction: Prediction, version: ModelVersion, run: ScoringRun) -> None:
+    """COPY into a temporary table (COPY cannot go into one with row-level security), then one upsert."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE incoming (key text, value double precision, predicted text, band text, reasons jsonb, seen boolean) ON COMMIT DROP"
+        )
+        with cursor.copy(f"COPY incoming ({', '.join(COLUMNS)}) FROM STDIN") as copy:
+            for row in rows[COLUMNS].itertuples(index=False):
+                copy.write_row((row.key, float(row.value), str(row.predicted)[:220], row.band, row.reasons, bool(row.seen)))
+        cursor.execute(
+            "INSERT INTO scoring_score (workspace_id, prediction_id, version_id, scoring_run_id, key, value, predicted, band, reasons, seen, as_of) "
+            "SELECT %s, %s, %s, %s, key, value, predicted, band, reasons, seen, %s FROM incoming "
+            "ON CONFLICT (prediction_id, key) DO UPDATE SET previous = scoring_score.value, version_id = EXCLUDED.version_id, "
+            "scoring_run_id = EXCLUDED.scoring_run_id, value = EXCLUDED.value, predicted = EXCLUDED.predicted, band = EXCLUDED.band, "
+            "reasons = EXCLUDED.reasons, seen = EXCLUDED.seen, as_of = EXCLUDED.as_of",
+            [current_workspace_id(), prediction.id, version.id, run.id, run.as_of],
+        )
+        cursor.execute("DROP TABLE incoming")
+
+
+def score_records(version: ModelVersion, records: list[dict[str, Any]], reasons: int) -> Scores:
+    """Score records handed over by REST; values are read as a user would type them."""
+    table = pd.DataFrame([flatten(record) for record in records], dtype="object")
+    return score(model_of(version), table.where(table.notna(), None), reasons)

@@ -1,0 +1,16 @@
+"""Doors through the walls: the few functions that look across workspaces, run as the tables' owner.
+
+Each returns (workspace, row) numbers only; whatever is done with them happens inside that workspace's scope.
+"""
+
+from django.db import migrations
+
+
+def door(signature: str, returns: str, body: str) -> migrations.RunSQL:
+    """A SECURITY DEFINER function as a migration operation. `body` is SQL without outer semicolon."""
+    name = signature.split("(")[0]
+    create = (
+        f"CREATE OR REPLACE FUNCTION {signature} RETURNS TABLE({returns}) LANGUAGE sql SECURITY DEFINER "
+        f"SET search_path = public, pg_temp AS $door$ {body} $door$"
+    )
+    return migrations.RunSQL(create, f"DROP FUNCTION IF EXISTS {name}")
