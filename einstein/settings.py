@@ -55,7 +55,9 @@ DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+FORM_RENDERER = "einstein.web.form_looks.ComponentRenderer"
 INSTALLED_APPS = [
+    "django.forms",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -110,6 +112,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "apps.workspaces.context.navigation",
+                "apps.monitoring.context.alerts_in_frame",
             ],
             "builtins": ["einstein.web.templatetags.words", "lucide.templatetags.lucide", "django.templatetags.static"],
         },

@@ -1,5 +1,42 @@
 """Every address of the product."""
 
 from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
 
-urlpatterns: list = []
+from apps.console.urls import inside as console_inside
+from apps.console.urls import outside as console_outside
+from apps.deliveries.api import MintToken
+from apps.deliveries.views import widget_score, widget_script
+from apps.scoring.api import ScoreRecords, StoredScore
+from apps.workspaces.urls import inside as workspace_inside
+from apps.workspaces.urls import outside as workspace_outside
+from einstein.web.api_docs import api_docs
+
+inside = [
+    *console_inside,
+    *workspace_inside,
+    path("", include("apps.datasets.urls")),
+    path("", include("apps.predictions.urls")),
+    path("", include("apps.scoring.urls")),
+    path("", include("apps.deliveries.urls")),
+    path("", include("apps.monitoring.urls")),
+]
+
+urlpatterns = [
+    *workspace_outside,
+    *console_outside,
+    path("accounts/", include("allauth.urls")),
+    path("w/<slug:slug>/", include(inside)),
+    path("api/v1/predictions/<int:prediction_id>/score", ScoreRecords.as_view(), name="api_score"),
+    path("api/v1/predictions/<int:prediction_id>/scores/<path:key>", StoredScore.as_view(), name="api_stored_score"),
+    path("api/v1/widgets/<int:widget_id>/token", MintToken.as_view(), name="api_token"),
+    path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[], throttle_classes=[]), name="api_schema"),
+    path("api/docs/", api_docs, name="api_docs"),
+    path("widget/v1/widget.js", widget_script, name="widget_script"),
+    path("widget/v1/score", widget_score, name="widget_score"),
+]
+
+handler400 = "einstein.web.errors.bad_request"
+handler403 = "einstein.web.errors.forbidden"
+handler404 = "einstein.web.errors.not_found"
+handler500 = "einstein.web.errors.server_error"

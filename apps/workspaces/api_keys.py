@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import TYPE_CHECKING
 
 from django.db import connection
 from django.http import HttpRequest
@@ -13,11 +14,13 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
-from rest_framework.views import APIView
 
 from apps.workspaces import audit
 from apps.workspaces.models import ApiKey, User
 from apps.workspaces.people import hash_token
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 
 def create_key(creator: User, name: str, scope: str) -> tuple[ApiKey, str]:

@@ -9,7 +9,9 @@ from datetime import timedelta
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.core.mail import send_mail
 from django.db import connection
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -63,6 +65,15 @@ def invite(workspace: Workspace, inviter: User, email: str, role: str) -> tuple[
     )  # fmt: skip
     audit.record(inviter, "invitation sent", email, role=role)
     return invitation, token
+
+
+def send_invitation(workspace: Workspace, inviter: User, email: str, role: str) -> Invitation:
+    """Invite and mail the link. The mail goes out after the transaction stands."""
+    invitation, token = invite(workspace, inviter, email, role)
+    context = {"workspace": workspace, "inviter": inviter, "url": invitation_url(token), "role": role}
+    subject = f"{inviter} invites you to {workspace.name} on Einstein"
+    send_mail(subject, render_to_string("workspaces/email/invitation.txt", context), None, [email])
+    return invitation
 
 
 def find_invitation(token: str) -> tuple[int, int] | None:

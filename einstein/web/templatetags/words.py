@@ -1,3 +1,160 @@
-"""Template tags that put numbers, times and states into the product's words."""
+"""Template tags that put numbers, times, icons and charts into the product's words and pictures."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import lucide
 from django import template
+from django.http import HttpRequest
+from django.template.context import Context
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from einstein.web.clock_words import duration, local_time
+
 register = template.Library()
+register.filter("duration", duration)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An inline icon in the text's colour; the words beside it carry the meaning."""
+    return mark_safe(lucide._render_icon(name + "", None, **{"class": "icon", "stroke_width": "1.9", "aria_hidden": "true"}))
+
+
+@register.filter
+def number(value: Any) -> str:
+    """7043 -> 7,043; 0.12345 -> 0.123."""
+    if value is None or value == "":
+        return ""
+    as_float = float(value)
+    return f"{int(as_float):,}" if as_float.is_integer() else f"{as_float:,.4g}"
+
+
+@register.filter
+def percent(value: Any, digits: int = 0) -> str:
+    """0.27 -> 27%."""
+    return "" if value is None else f"{float(value) * 100:.{digits}f}%"
+
+
+@register.filter
+def score(value: Any, task: str) -> str:
+    """A score as people read it: a whole percent, or the number itself."""
+    return number(round(float(value), 2) if abs(float(value)) < 1000 else round(float(value))) if task == "regression" else percent(value)
+
+
+@register.filter
+def points(now: float, before: float | None) -> str:
+    """The change in percentage points since the run before."""
+    if before is None:
+        return "New"
+    change = round((now - before) * 100)
+    return "same" if change == 0 else f"{'+' if change > 0 else '−'}{abs(change)} points"
+
+
+@register.filter
+def plural(noun: str, count: int = 2) -> str:
+    """customer -> customers; in English, which is the product's language."""
+    if count == 1:
+        return noun
+    return noun[:-1] + "ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun if noun.endswith("s") else noun + "s"
+
+
+@register.filter
+def get(mapping: dict, key: Any) -> Any:
+    return mapping.get(key)
+
+
+@register.filter
+def epoch(seconds: float | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, tz=timezone.get_current_timezone()) if seconds else None
+
+
+@register.simple_tag(takes_context=True)
+def when(context: Context, moment: datetime | None) -> str:
+    """A time in the workspace's zone: "today, 06:02"."""
+    if moment is None:
+        return "never"
+    request: HttpRequest | None = context.get("request")
+    workspace = getattr(request, "workspace", None)
+    return local_time(moment, workspace.zone if workspace else timezone.get_current_timezone())
+
+
+@register.simple_tag
+def bar(share: float, tone: str = "") -> SafeString:
+    """A thin bar, drawn without inline style."""
+    width = max(0.0, min(1.0, float(share or 0))) * 100
+    return format_html(
+        '<svg class="bar" height="6" aria-hidden="true"><rect class="bar-track" width="100%" height="6" rx="3"/>'
+        '<rect class="bar-fill {}" width="{}%" height="6" rx="3"/></svg>',
+        tone,
+        f"{width:.1f}",
+    )
+
+
+@register.simple_tag
+def dots(filled: int, tone: str = "f-1") -> SafeString:
+    """The 10 x 10 dot field: people, not statistics."""
+    circles = "".join(
+        f'<circle class="{tone if place < filled else "f-rest"}" cx="{13 + 25 * (place % 10)}" cy="{13 + 25 * (place // 10)}" r="9.5"/>'
+        for place in range(100)
+    )
+    return format_html('<svg class="plot" viewBox="0 0 250 250" role="img" aria-label="{} of 100 dots filled">{}</svg>', filled, mark_safe(circles))
+
+
+@register.simple_tag
+def histogram(counts: list[int], label: str) -> SafeString:
+    """A field's small distribution."""
+    top, step = max(counts, default=1) or 1, 240 / max(1, len(counts))
+    bars = "".join(
+        f'<rect class="f-1" x="{i * step + 1:.1f}" y="{56 - 54 * count / top:.1f}" width="{step - 2:.1f}" height="{max(1.0, 54 * count / top):.1f}" rx="2"/>'
+        for i, count in enumerate(counts)
+    )
+    return format_html(
+        '<svg class="plot mini" viewBox="0 0 240 56" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>', label, mark_safe(bars)
+    )
+
+
+@register.inclusion_tag("_chart.html")
+def chart(figure: dict[str, Any], level: str = "b") -> dict[str, Any]:
+    """A chart from `charts.py`: finding as title, drawing, one-sentence label, table behind it."""
+    return {**figure, "plot": json.dumps(figure["plot"])}
+
+
+@register.filter
+def share_of(profile: dict[str, Any], count: int) -> str:
+    """How many of the filled values, in whole percent."""
+    return percent(count / max(1, profile.get("filled", 1)))
+
+
+@register.simple_tag
+def bar_of(profile: dict[str, Any], count: int) -> SafeString:
+    return bar(count / max(1, profile.get("filled", 1)))
+
+
+@register.filter
+def fact(value: Any) -> str:
+    """A number with thousands marks, or a date as it is."""
+    return value if isinstance(value, str) else number(value)
+
+
+@register.filter
+def schedule_words(schedule: str, hour: int) -> str:
+    """"Every day at 06:00"."""
+    words = {"daily": f"Every day at {hour:02d}:00", "weekly": f"Every week at {hour:02d}:00", "hourly": "Every hour"}
+    return words.get(schedule, "Only when you ask")
+
+
+@register.simple_tag
+def relative_bar(share: float, largest: float) -> SafeString:
+    """A bar against the largest of its kind."""
+    return bar(share / largest if largest else 0)
+
+
+@register.filter
+def at(items: list, place: int) -> Any:
+    return items[place]

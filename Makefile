@@ -1,0 +1,41 @@
+# Two commands matter: `make run` and `make test`. Everything lives in .venv and var/.
+PYTHON ?= python3
+BIN := .venv/bin
+BENCH_DATA ?= bench/data
+
+.PHONY: run test lint bench bench-floor screenshots clean
+
+run: .venv/run
+	$(BIN)/python -m einstein run
+
+test: .venv/dev
+	$(BIN)/python tests/ensure_browser.py
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --diff . || true
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
+	$(BIN)/djlint templates --lint --quiet
+
+bench: bench-floor
+
+bench-floor: .venv/dev
+	BENCH_DATA=$(BENCH_DATA) PYTHONPATH=. $(BIN)/python bench/quality_floor.py
+
+screenshots: .venv/dev
+	$(BIN)/python tests/ensure_browser.py
+	$(BIN)/python -m pytest tests/e2e/test_screens.py -s
+
+clean:
+	rm -rf .venv var screenshots
+
+.venv/run: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/dev: requirements-dev.txt .venv/run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,45 @@
+"""The operators' pages, and every workspace's home, which draws on all rooms."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from apps.datasets.models import Dataset
+from apps.monitoring.models import OPEN_STATES, Alert
+from apps.outbox.models import KeptMail
+from apps.predictions.queries import prediction_list
+from apps.workspaces.access import operator, viewer
+from apps.workspaces.models import AuditEntry
+
+MAIL_SHOWN, LOG_SHOWN = 100, 8
+
+
+@viewer
+def home(request: HttpRequest) -> HttpResponse:
+    """What needs attention first, then the predictions, then what happened."""
+    attention = list(Alert.objects.filter(state__in=OPEN_STATES).order_by("severity", "-opened_at")[:5])
+    found = list(prediction_list().exclude(state__in=["archived", "deleted"])[:50])
+    datasets = Dataset.objects.filter(state="active").aggregate(count=Count("id"))["count"]
+    context = {
+        "section": "home", "attention": attention, "predictions": found, "datasets": datasets,
+        "log": AuditEntry.objects.order_by("-at", "-id")[:LOG_SHOWN], "first_run": not found,
+    }  # fmt: skip
+    return render(request, "console/home.html", context)
+
+
+@operator
+def kept_mail(request: HttpRequest) -> HttpResponse:
+    """Mail that could not leave, because no SMTP server is set; shown only while we listen on loopback."""
+    if not settings.ON_LOOPBACK:
+        raise Http404
+    return render(request, "console/mail.html", {"section": "console", "mails": KeptMail.objects.order_by("-kept_at", "-id")[:MAIL_SHOWN]})
+
+
+@operator
+def kept_mail_one(request: HttpRequest, mail_id: int) -> HttpResponse:
+    if not settings.ON_LOOPBACK:
+        raise Http404
+    return render(request, "console/one_mail.html", {"section": "console", "mail": get_object_or_404(KeptMail, id=mail_id)})

@@ -1,0 +1,39 @@
+"""Reads that dataset pages need, in a constant number of queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+
+from apps.datasets.models import Dataset, Snapshot
+from apps.datasets.records import key_problems, load
+
+ROWS_SHOWN, COLUMNS_SHOWN = 20, 40
+
+
+def dataset_list() -> QuerySet[Dataset]:
+    """Datasets with the facts of their newest snapshot, newest first; deleted ones only while they can be undone."""
+    newest = Snapshot.objects.filter(dataset=OuterRef("pk")).order_by("-number")
+    return (
+        Dataset.objects.annotate(
+            rows=Subquery(newest.values("rows")[:1]), read_at=Subquery(newest.values("created_at")[:1]),
+            field_count=Count("fields"),
+        ).order_by("state", "-updated_at")
+    )  # fmt: skip
+
+
+def first_rows(snapshot: Snapshot | None) -> dict[str, Any]:
+    """Header and the first rows as written."""
+    if snapshot is None:
+        return {"header": [], "rows": []}
+    header = snapshot.field_names[:COLUMNS_SHOWN]
+    table = load(snapshot, header).head(ROWS_SHOWN)
+    return {"header": header, "rows": table.values.tolist(), "more": max(0, len(snapshot.field_names) - COLUMNS_SHOWN)}
+
+
+def key_facts(dataset: Dataset, snapshot: Snapshot | None) -> dict[str, int]:
+    """Blank and repeated keys of the newest snapshot."""
+    if snapshot is None or dataset.key_field not in snapshot.field_names:
+        return {"blank": 0, "repeated": 0}
+    return key_problems(dataset, load(snapshot, [dataset.key_field]))

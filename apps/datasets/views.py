@@ -1,0 +1,125 @@
+"""Pages about datasets."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from apps.datasets import fields as decisions
+from apps.datasets import lifecycle
+from apps.datasets.models import DUPLICATE_POLICIES, Dataset, Field, Snapshot
+from apps.datasets.queries import dataset_list, first_rows, key_facts
+from apps.datasets.records import newest_snapshot
+from apps.datasets.upload import UploadRefused, receive
+from apps.runs.models import Run
+from apps.runs.queue import latest
+from apps.workspaces.access import builder, viewer
+from einstein.ml.types import registry
+
+FIELDS_A_PAGE = 60
+
+
+@viewer
+def datasets(request: HttpRequest) -> HttpResponse:
+    return render(request, "datasets/list.html", {"section": "datasets", "datasets": dataset_list()})
+
+
+@builder
+@require_POST
+def upload(request: HttpRequest, dataset_id: int | None = None) -> HttpResponse:
+    """Take a file; the page that sent it follows `location` or shows `error`."""
+    dataset = get_object_or_404(Dataset, id=dataset_id) if dataset_id else None
+    file = request.FILES.get("file")
+    if file is None:
+        return JsonResponse({"error": "Choose a file first."}, status=400)
+    try:
+        dataset, _ = receive(file, request.user, dataset)
+    except UploadRefused as refusal:
+        return JsonResponse({"error": str(refusal)}, status=400)
+    return JsonResponse({"location": reverse("dataset", args=[request.workspace.slug, dataset.id])})
+
+
+@viewer
+def dataset(request: HttpRequest, dataset_id: int) -> HttpResponse:
+    """The fields of the newest snapshot; while a file is being read, its progress."""
+    found = get_object_or_404(Dataset, id=dataset_id)
+    snapshot, run = newest_snapshot(found), latest("ingest", found.id)
+    page = Paginator(Field.objects.filter(dataset=found), FIELDS_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "section": "datasets", "tab": "fields", "dataset": found, "snapshot": snapshot, "run": run, "page": page,
+        "types": registry().values(), "policies": DUPLICATE_POLICIES.items(), "key": key_facts(found, snapshot),
+        "key_choices": Field.objects.filter(dataset=found).values_list("name", flat=True)[:300],
+    }  # fmt: skip
+    return render(request, "datasets/dataset.html", context)
+
+
+@viewer
+def reading(request: HttpRequest, dataset_id: int) -> HttpResponse:
+    """The progress of reading, asked for every second; tells htmx to reload when it has ended."""
+    found = get_object_or_404(Dataset, id=dataset_id)
+    run = latest("ingest", found.id)
+    response = render(request, "datasets/_reading.html", {"dataset": found, "run": run})
+    if run is None or not run.is_live:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@viewer
+def rows(request: HttpRequest, dataset_id: int) -> HttpResponse:
+    found = get_object_or_404(Dataset, id=dataset_id)
+    snapshot = newest_snapshot(found)
+    context = {"section": "datasets", "tab": "rows", "dataset": found, "snapshot": snapshot, "table": first_rows(snapshot)}
+    return render(request, "datasets/rows.html", context)
+
+
+@viewer
+def snapshots(request: HttpRequest, dataset_id: int) -> HttpResponse:
+    found = get_object_or_404(Dataset, id=dataset_id)
+    context = {
+        "section": "datasets", "tab": "snapshots", "dataset": found, "snapshot": newest_snapshot(found),
+        "snapshots": Snapshot.objects.filter(dataset=found).select_related("upload__uploaded_by").order_by("-number")[:100],
+        "failed": Run.objects.filter(kind="ingest", subject_id=found.id, state="failed").order_by("-created_at")[:10],
+    }  # fmt: skip
+    return render(request, "datasets/snapshots.html", context)
+
+
+@builder
+@require_POST
+def choose_type(request: HttpRequest, dataset_id: int, field_id: int) -> HttpResponse:
+    field = get_object_or_404(Field.objects.select_related("dataset"), id=field_id, dataset_id=dataset_id)
+    if request.POST.get("type") in registry():
+        field = decisions.choose_type(field, request.POST["type"], request.user)
+    if not request.htmx:
+        return redirect("dataset", request.workspace.slug, dataset_id)
+    return render(request, "datasets/_field.html", {"field": field, "dataset": field.dataset, "types": registry().values()})
+
+
+@builder
+@require_POST
+def choose_key(request: HttpRequest, dataset_id: int) -> HttpResponse:
+    found = get_object_or_404(Dataset, id=dataset_id)
+    decisions.choose_key(found, request.POST.get("key_field", ""), request.POST.get("duplicates", ""), request.user)
+    noun = request.POST.get("noun", "").strip().lower()[:40]
+    if noun:
+        found.noun = noun
+        found.save(update_fields=["noun"])
+    return redirect("dataset", request.workspace.slug, dataset_id)
+
+
+@builder
+@require_POST
+def change(request: HttpRequest, dataset_id: int) -> HttpResponse:
+    """Rename, archive, delete, undo."""
+    found = get_object_or_404(Dataset, id=dataset_id)
+    action = request.POST.get("action", "")
+    if action == "rename" and request.POST.get("name", "").strip():
+        lifecycle.rename(found, request.POST["name"].strip(), request.user)
+    elif action in {"pause", "archive", "delete", "undo", "resume"}:
+        messages.success(request, lifecycle.move(found, action, request.user), extra_tags="good")
+    if found.state == "deleted":
+        return redirect("datasets", request.workspace.slug)
+    return redirect("dataset", request.workspace.slug, dataset_id)

@@ -1,0 +1,43 @@
+"""REST: mint a widget token for one record, from the host page's server."""
+
+from __future__ import annotations
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.deliveries.models import Widget
+from apps.deliveries.tokens import TOKEN_SECONDS, mint_token
+from apps.workspaces.api_keys import MayScore
+
+
+class TokenRequest(serializers.Serializer):
+    """The record's key, and the origin of the page that will show it."""
+
+    key = serializers.CharField(max_length=300)
+    origin = serializers.CharField(max_length=200)
+
+
+class TokenAnswer(serializers.Serializer):
+    token = serializers.CharField()
+    expires_in = serializers.IntegerField()
+
+
+class MintToken(APIView):
+    """A token that lets one widget show one record on one origin for five minutes."""
+
+    permission_classes = [*APIView.permission_classes, MayScore]
+
+    @extend_schema(request=TokenRequest, responses=TokenAnswer)
+    def post(self, request: Request, widget_id: int) -> Response:
+        widget = get_object_or_404(Widget, id=widget_id)
+        body = TokenRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        origin = body.validated_data["origin"].lower().rstrip("/")
+        if origin not in widget.origins:
+            raise ValidationError({"origin": [f"This widget is shown on {', '.join(widget.origins)} only."]})
+        return Response({"token": mint_token(widget, body.validated_data["key"], origin), "expires_in": TOKEN_SECONDS})

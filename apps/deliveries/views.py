@@ -1,0 +1,162 @@
+"""The widget builder, and what the widget itself asks for."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from urllib.parse import urlsplit
+
+from django import forms
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.deliveries.models import Widget
+from apps.deliveries.tokens import NotAllowed, Permission, read_permission, record_address
+from apps.predictions.models import Prediction
+from apps.scoring.api import VISIBLE, stored_answer
+from apps.scoring.models import Score
+from apps.scoring.score import newest_run
+from apps.scoring.words import score_sentence
+from apps.workspaces import audit
+from apps.workspaces.access import builder, viewer
+from apps.workspaces.models import Workspace
+from apps.workspaces.scope import workspace_scope
+from einstein.web.clock_words import local_time
+
+logger = logging.getLogger("einstein.widget")
+
+
+class WidgetForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=80)
+    origins = forms.CharField(label="Shown on", max_length=500, help_text="The page's address, such as https://crm.example.com. Several with spaces between.")
+
+    def clean_origins(self) -> list[str]:
+        """Scheme, host and port of each; anything else is refused by name."""
+        origins = []
+        for text in self.cleaned_data["origins"].split():
+            parts = urlsplit(text)
+            if parts.scheme not in {"http", "https"} or not parts.netloc:
+                raise forms.ValidationError(f"{text} is no web address. Begin with https://")
+            origins.append(f"{parts.scheme}://{parts.netloc}".lower())
+        return list(dict.fromkeys(origins))
+
+
+def _enabled(prediction_id: int) -> Prediction:
+    return get_object_or_404(Prediction.objects.select_related("dataset", "champion"), id=prediction_id, champion__isnull=False)
+
+
+@viewer
+def widgets(request: HttpRequest, prediction_id: int) -> HttpResponse:
+    """The widgets of a prediction, and a form for another."""
+    prediction = _enabled(prediction_id)
+    form = WidgetForm(request.POST or None, initial={"name": prediction.name})
+    if request.method == "POST" and request.membership.may("builder") and form.is_valid():
+        made = Widget.objects.create(prediction=prediction, name=form.cleaned_data["name"], origins=form.cleaned_data["origins"], created_by=request.user)
+        audit.record(request.user, "widget made", made.name)
+        return redirect("widget", request.workspace.slug, prediction.id, made.id)
+    found = Widget.objects.filter(prediction=prediction).order_by("-created_at")
+    context = {"section": "predictions", "tab": "deliveries", "prediction": prediction, "widgets": found, "form": form}
+    return render(request, "deliveries/widgets.html", context)
+
+
+@viewer
+def widget(request: HttpRequest, prediction_id: int, widget_id: int) -> HttpResponse:
+    """One widget: the snippet, both ways to let it show a record, and a live preview of the highest score."""
+    prediction = _enabled(prediction_id)
+    found = get_object_or_404(Widget, id=widget_id, prediction=prediction)
+    sample = Score.objects.filter(prediction=prediction).order_by("-value", "key").first()
+    context = {
+        "section": "predictions", "tab": "deliveries", "prediction": prediction, "widget": found, "base": settings.PUBLIC_URL, "sample": sample,
+        "address": record_address(found, sample.key) if sample and request.membership.may("builder") else "",
+    }  # fmt: skip
+    return render(request, "deliveries/widget.html", context)
+
+
+@builder
+@require_POST
+def turn_key(request: HttpRequest, prediction_id: int, widget_id: int) -> HttpResponse:
+    """End every address and token made so far."""
+    found = get_object_or_404(Widget, id=widget_id, prediction_id=prediction_id)
+    found.turn += 1
+    found.save(update_fields=["turn"])
+    audit.record(request.user, "widget key turned", found.name)
+    return redirect("widget", request.workspace.slug, prediction_id, widget_id)
+
+
+@builder
+def addresses(request: HttpRequest, prediction_id: int, widget_id: int) -> HttpResponse:
+    """Scores with each record's signed address as a column, for pages that cannot run server code."""
+    prediction = _enabled(prediction_id)
+    found = get_object_or_404(Widget, id=widget_id, prediction=prediction)
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["key", "score", "band", "einstein_address"])
+    for row in Score.objects.filter(prediction=prediction, scoring_run=newest_run(prediction)).order_by("key").iterator():
+        writer.writerow([row.key, repr(row.value), row.band, record_address(found, row.key)])
+    audit.record(request.user, "widget addresses downloaded", found.name)
+    response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="addresses-{found.id}.csv"'
+    return response
+
+
+@csrf_exempt
+def widget_score(request: HttpRequest) -> HttpResponse:
+    """What the widget shows, for a token or address in a header; anything wrong gives 401 and nothing else."""
+    if request.method == "OPTIONS":
+        return _open(HttpResponse(status=204))
+    try:
+        permission = read_permission(request.headers.get("X-Einstein-Token", ""), request.headers.get("Origin", ""))
+        with workspace_scope(permission.workspace_id):
+            answer = _card(permission)
+    except NotAllowed as refusal:
+        logger.info("a widget was refused: %s", refusal)
+        answer = None
+    if answer is None:
+        return _open(JsonResponse({"title": "No score", "status": 401}, status=401, content_type="application/problem+json"))
+    return _open(JsonResponse(answer))
+
+
+def _card(permission: Permission) -> dict:
+    widget = Widget.objects.select_related("prediction__dataset", "prediction__champion").get(id=permission.widget_id)
+    prediction = widget.prediction
+    if prediction.state not in VISIBLE:
+        raise NotAllowed("the prediction is not in use")
+    Widget.objects.filter(id=widget.id).update(last_shown_at=timezone.now())
+    score = Score.objects.select_related("version", "prediction", "scoring_run").filter(prediction=prediction, key=permission.key).first()
+    if score is None:
+        return {"name": widget.name, "none": f"No score yet for this {prediction.dataset.noun}."}
+    answer = stored_answer(score)
+    zone = Workspace.objects.get(id=permission.workspace_id).zone
+    shown = f"{score.value:.0%}" if prediction.task != "regression" else f"{score.value:,.6g}"
+    return {
+        "name": widget.name, "score": shown, "band": answer["band"], "say": score_sentence(prediction, score), "as_of": local_time(score.as_of, zone),
+        "stale": answer["stale"], "reasons": [{"words": reason["words"].rpartition(":")[0], "direction": reason["direction"]} for reason in answer["reasons"]],
+    }  # fmt: skip
+
+
+def _open(response: HttpResponse) -> HttpResponse:
+    """Any page may ask; only the token decides. No cookies are read or set."""
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Access-Control-Allow-Headers"] = "X-Einstein-Token"
+    response["Access-Control-Max-Age"] = "600"
+    response["Cache-Control"] = "no-store"
+    response["Vary"] = "Origin"
+    return response
+
+
+@require_safe
+def widget_script(request: HttpRequest) -> HttpResponse:
+    """The widget's code with its style sheet inside: one request, no cookies."""
+    script = (settings.BASE_DIR / "static" / "js" / "widget.js").read_text()
+    css = (settings.BASE_DIR / "static" / "css" / "widget.css").read_text()
+    css = css[css.index("*/") + 2 :].strip()
+    response = HttpResponse(script.replace("__CSS__", css.replace("`", "")), content_type="text/javascript; charset=utf-8")
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response["Cache-Control"] = "public, max-age=3600"
+    return response

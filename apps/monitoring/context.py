@@ -1,0 +1,13 @@
+"""What the frame of every page shows of alerts."""
+
+from django.http import HttpRequest
+
+from apps.monitoring.models import OPEN_STATES, Alert
+from apps.monitoring.queries import open_by_prediction
+from apps.workspaces.scope import in_workspace
+
+
+def alerts_in_frame(request: HttpRequest) -> dict:
+    if not in_workspace() or getattr(request, "membership", None) is None:
+        return {}
+    return {"open_alerts": Alert.objects.filter(state__in=OPEN_STATES).count(), "open_by_prediction": open_by_prediction()}

@@ -1,0 +1,308 @@
+"""The wizard: seven questions, each saved when it is answered, each with its own sentence when the answer cannot work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from django.http import QueryDict
+
+from apps.datasets.models import Dataset, Field
+from apps.datasets.records import NEEDS_NO_VALUE, NEEDS_NUMBER, OPERATORS, keyed, load, newest_snapshot, specs_of
+from apps.predictions.definition import (
+    RULE_TARGET,
+    ignored_of,
+    learn_mask,
+    learning_table,
+    score_mask,
+    suggested_positive,
+    target_of,
+    with_outcome,
+)
+from apps.predictions.models import KINDS, SCHEDULES, Prediction
+from einstein.ml.errors import DataProblem
+from einstein.ml.guards import Finding, inspect_fields
+from einstein.ml.outcome import answers_of, read_outcome, refuse_unlearnable, suggest_task
+from einstein.ml.schema import parse
+
+STEPS = {
+    "question": "Question", "data": "Data", "outcome": "Outcome", "records": "Records", "fields": "Fields", "schedule": "Schedule",
+    "review": "Review",
+}  # fmt: skip
+BUDGETS = {60: "Quick: about a minute", 120: "Normal: about 2 minutes", 600: "Thorough: about 10 minutes"}
+MOST_FILTERS = 3
+ANSWERS_SHOWN = 12
+FIELDS_CHECKED = 500
+
+
+@dataclass
+class Screen:
+    """What one step shows besides the prediction itself."""
+
+    errors: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def next_step(step: str) -> str:
+    names = list(STEPS)
+    return names[min(names.index(step) + 1, len(names) - 1)]
+
+
+def first_open_step(prediction: Prediction) -> str:
+    return next((step for step in STEPS if step not in prediction.steps_done), "review")
+
+
+def save(step: str, prediction: Prediction, answers: QueryDict) -> list[str]:
+    """Take in a step's answers; returns sentences when they cannot be used (the draft keeps them all the same)."""
+    errors = SAVERS[step](prediction, answers)
+    done = [name for name in prediction.steps_done if name != step]
+    prediction.steps_done = done if errors else [*done, step]
+    prediction.save()
+    return errors
+
+
+def apply_unsaved(step: str, prediction: Prediction, answers: QueryDict) -> None:
+    """Show what other answers would mean, without saving them."""
+    if answers and step in SAVERS:
+        SAVERS[step](prediction, answers)
+
+
+def _save_question(prediction: Prediction, answers: QueryDict) -> list[str]:
+    prediction.name = answers.get("name", "").strip()[:120]
+    prediction.question = answers.get("question", "").strip()[:200]
+    return [] if prediction.name else ["Give the prediction a name, such as Customer churn."]
+
+
+def _save_data(prediction: Prediction, answers: QueryDict) -> list[str]:
+    chosen = Dataset.objects.filter(id=answers.get("dataset") or 0, state="active").first()
+    if chosen is None:
+        return ["Pick a dataset. If there is none, upload a file first."]
+    if prediction.dataset_id != chosen.id:
+        _forget_fields(prediction)
+    prediction.dataset = chosen
+    return [] if newest_snapshot(chosen) else [f"{chosen.name} holds no records yet. Wait until its file is read, or upload another."]
+
+
+def _forget_fields(prediction: Prediction) -> None:
+    """Answers about the fields of another dataset mean nothing here."""
+    prediction.outcome_field = prediction.outcome_kind = prediction.positive = prediction.time_field = ""
+    prediction.rule, prediction.learn_filters, prediction.score_filters = {}, [], []
+    prediction.ignored_fields, prediction.kept_fields, prediction.fields_seen = [], [], False
+    prediction.steps_done = [step for step in prediction.steps_done if step == "question"]
+
+
+def _save_outcome(prediction: Prediction, answers: QueryDict) -> list[str]:
+    before = (prediction.outcome_field, prediction.outcome_kind, prediction.rule)
+    prediction.outcome_field = answers.get("field", "")
+    kind = answers.get("kind", "")
+    values = _column(prediction, prediction.outcome_field)
+    if kind == "rule":
+        return _save_rule(prediction, answers)
+    if values is None:
+        return ["Pick the field that says how it turned out."]
+    prediction.rule = {}
+    prediction.outcome_kind = kind if kind in KINDS else suggest_task(prediction.outcome_field, values)
+    counts = answers_of(values)
+    positive = answers.get("positive", "")
+    prediction.positive = positive if positive in counts else suggested_positive(counts) if len(counts) <= ANSWERS_SHOWN else ""
+    if before[:2] != (prediction.outcome_field, prediction.outcome_kind):
+        prediction.fields_seen = False
+    return _unlearnable(prediction, values)
+
+
+def _save_rule(prediction: Prediction, answers: QueryDict) -> list[str]:
+    prediction.outcome_kind, prediction.positive, prediction.outcome_field = "rule", "", ""
+    rules, errors = _filters(prediction, answers, "rule")
+    prediction.rule = rules[0] if rules else {}
+    prediction.fields_seen = False
+    if errors or not rules:
+        return errors or ["Pick a field and a condition, such as: days late is more than 30."]
+    table = _with_outcome(prediction)
+    return _unlearnable(prediction, table[RULE_TARGET])
+
+
+def _unlearnable(prediction: Prediction, values: pd.Series) -> list[str]:
+    try:
+        read_outcome(target_of(prediction) if prediction.outcome_kind != "rule" else "The rule", values, prediction.task,
+                     "Yes" if prediction.outcome_kind == "rule" else prediction.positive or None)  # fmt: skip
+    except DataProblem as problem:
+        return [str(problem)]
+    return []
+
+
+def _save_records(prediction: Prediction, answers: QueryDict) -> list[str]:
+    prediction.learn_filters, learn_errors = _filters(prediction, answers, "learn")
+    mode = answers.get("score_mode", "open")
+    prediction.score_mode = mode if mode in {"open", "all", "filtered"} else "open"
+    prediction.score_filters, score_errors = _filters(prediction, answers, "score") if mode == "filtered" else ([], [])
+    time_field = answers.get("time_field", "")
+    prediction.time_field = time_field if Field.objects.filter(dataset=prediction.dataset, name=time_field).exists() else ""
+    errors = learn_errors + score_errors
+    return errors or _too_few(prediction)
+
+
+def _too_few(prediction: Prediction) -> list[str]:
+    table = _with_outcome(prediction)
+    learnable = table[learn_mask(prediction, table, specs_of(prediction.dataset))]
+    try:
+        if prediction.task == "regression":
+            read_outcome(target_of(prediction), learnable[target_of(prediction)], "regression")
+        else:
+            counts = answers_of(learnable[target_of(prediction)])
+            if prediction.task == "binary" and len(counts) > 2 and prediction.positive in counts:
+                yes = counts[prediction.positive]
+                counts = {prediction.positive: yes, f"not {prediction.positive}": sum(counts.values()) - yes}
+            refuse_unlearnable(target_of(prediction), prediction.task, counts)
+    except DataProblem as problem:
+        return [str(problem)]
+    return []
+
+
+def _save_fields(prediction: Prediction, answers: QueryDict) -> list[str]:
+    ticked = set(answers.getlist("use"))
+    offered = set(answers.getlist("offered"))
+    suspicious = set(answers.getlist("left_out"))
+    prediction.ignored_fields = sorted(offered - ticked)
+    prediction.kept_fields = sorted(suspicious & ticked)
+    prediction.fields_seen = True
+    return [] if ticked else ["Tick at least one field to learn from."]
+
+
+def _save_schedule(prediction: Prediction, answers: QueryDict) -> list[str]:
+    schedule, budget = answers.get("schedule", "daily"), answers.get("budget", "60")
+    prediction.schedule = schedule if schedule in SCHEDULES else "daily"
+    prediction.budget_seconds = int(budget) if budget.isdigit() and int(budget) in BUDGETS else 60
+    hour, weekday = answers.get("hour", "6"), answers.get("weekday", "0")
+    if not hour.isdigit() or int(hour) > 23:
+        return [f"There is no {hour}:00. Use 0 to 23."]
+    prediction.schedule_hour = int(hour)
+    prediction.schedule_weekday = int(weekday) if weekday.isdigit() and int(weekday) < 7 else 0
+    prediction.next_run_at = None  # the clock plans anew
+    return []
+
+
+def _save_review(prediction: Prediction, answers: QueryDict) -> list[str]:
+    return []
+
+
+SAVERS: dict[str, Callable[[Prediction, QueryDict], list[str]]] = {
+    "question": _save_question, "data": _save_data, "outcome": _save_outcome, "records": _save_records, "fields": _save_fields,
+    "schedule": _save_schedule, "review": _save_review,
+}  # fmt: skip
+
+
+def outcome_screen(prediction: Prediction) -> dict[str, Any]:
+    """Fields that could be the outcome, each with what it holds, and the answers of the chosen one."""
+    fields = list(Field.objects.filter(dataset=prediction.dataset))
+    values = _column(prediction, prediction.outcome_field)
+    counts = answers_of(values) if values is not None else {}
+    if values is not None and not prediction.outcome_kind:
+        prediction.outcome_kind = suggest_task(prediction.outcome_field, values)
+    shown = sorted(fields, key=lambda item: (item.name != prediction.outcome_field, item.type != "yes_no", item.position))
+    return {
+        "fields": shown[:200], "kinds": KINDS.items(), "answers": list(counts.items())[:ANSWERS_SHOWN], "answer_count": len(counts),
+        "known": sum(counts.values()), "operators": OPERATORS.items(), "all_fields": [item.name for item in fields],
+        "rule_rows": [prediction.rule or {}], "few": min(counts.values(), default=0),
+    }  # fmt: skip
+
+
+def records_screen(prediction: Prediction) -> dict[str, Any]:
+    """Filters with live counts."""
+    table = _with_outcome(prediction)
+    specs = specs_of(prediction.dataset)
+    learn, scored = learn_mask(prediction, table, specs), score_mask(prediction, table, specs)
+    dates = [item.name for item in Field.objects.filter(dataset=prediction.dataset) if item.type == "date"]
+    return {
+        "learn_count": int(learn.sum()), "score_count": int(scored.sum()), "both_count": int((learn & scored).sum()), "total": len(table),
+        "operators": OPERATORS.items(), "all_fields": [item.name for item in Field.objects.filter(dataset=prediction.dataset)],
+        "learn_rows": _rows(prediction.learn_filters), "score_rows": _rows(prediction.score_filters), "dates": dates,
+    }  # fmt: skip
+
+
+def fields_screen(prediction: Prediction) -> dict[str, Any]:
+    """Fields to tick; suspicious ones unticked with the reason, until the user decides otherwise."""
+    findings = {finding.field: finding for finding in findings_of(prediction)}
+    rows = []
+    for item in Field.objects.filter(dataset=prediction.dataset):
+        if item.name == prediction.outcome_field or item.name == prediction.rule.get("field"):
+            continue
+        finding = findings.get(item.name)
+        if item.name == prediction.dataset.key_field:
+            finding = Finding(item.name, "id", True, "It names the record; a model would only memorise it.")
+        used = item.name not in prediction.ignored_fields if prediction.fields_seen else not (finding and finding.certain)
+        if prediction.fields_seen and finding and finding.certain:
+            used = item.name in prediction.kept_fields
+        rows.append({"field": item, "finding": finding, "used": used})
+    rows.sort(key=lambda row: (row["finding"] is None, row["field"].position))
+    return {"rows": rows, "used": sum(row["used"] for row in rows)}
+
+
+def findings_of(prediction: Prediction) -> list[Finding]:
+    """What the guards say of the fields of the records to learn from."""
+    table = learning_table(prediction, load(newest_snapshot(prediction.dataset)))
+    positive = "Yes" if prediction.outcome_kind == "rule" else prediction.positive or None
+    try:
+        outcome = read_outcome(target_of(prediction), table[target_of(prediction)], prediction.task, positive if prediction.task == "binary" else None)
+    except DataProblem:
+        return []
+    hidden = {target_of(prediction), prediction.rule.get("field"), *([prediction.dataset.key_field] if prediction.dataset.key_field else [])}
+    specs = [spec for name, spec in specs_of(prediction.dataset).items() if name not in hidden and name in table.columns]
+    return inspect_fields(table[outcome.known].reset_index(drop=True), specs[:FIELDS_CHECKED], outcome)
+
+
+def counts_of(prediction: Prediction) -> dict[str, int]:
+    """How many records there are to learn from and to score."""
+    if not prediction.dataset_id or not target_of(prediction) or newest_snapshot(prediction.dataset) is None:
+        return {}
+    try:
+        table = _with_outcome(prediction)
+        specs = specs_of(prediction.dataset)
+        return {"learn": int(learn_mask(prediction, table, specs).sum()), "score": int(score_mask(prediction, table, specs).sum())}
+    except KeyError:
+        return {}  # the outcome field left the dataset; the outcome screen says so
+
+
+def _with_outcome(prediction: Prediction) -> pd.DataFrame:
+    table = load(newest_snapshot(prediction.dataset))
+    return with_outcome(prediction, keyed(prediction.dataset, table), specs_of(prediction.dataset))
+
+
+def _column(prediction: Prediction, name: str) -> pd.Series | None:
+    snapshot = newest_snapshot(prediction.dataset)
+    if snapshot is None or name not in snapshot.field_names:
+        return None
+    return load(snapshot, [name])[name]
+
+
+def _filters(prediction: Prediction, answers: QueryDict, prefix: str) -> tuple[list[dict[str, str]], list[str]]:
+    """The filter lines of a form: complete ones, and sentences about those that cannot be read."""
+    known, filters, errors = specs_of(prediction.dataset), [], []
+    lines = zip(answers.getlist(f"{prefix}_field"), answers.getlist(f"{prefix}_op"), answers.getlist(f"{prefix}_value"), strict=False)
+    for name, op, value in list(lines)[:MOST_FILTERS]:
+        if name not in known or op not in OPERATORS:
+            continue
+        if op not in NEEDS_NO_VALUE and not value.strip():
+            errors.append(f"Say what {name} should be compared with.")
+        elif op in NEEDS_NUMBER and pd.isna(_as_comparable(value, known[name])):
+            errors.append(f"{name} {OPERATORS[op]} needs a {'date' if known[name].family == 'date' else 'number'}; {value} is none.")
+        else:
+            filters.append({"field": name, "op": op, "value": value.strip()})
+    return filters, errors
+
+
+def _as_comparable(value: str, spec: Any) -> Any:
+    text = pd.Series([value], dtype="object")
+    if spec.family == "date":
+        read = parse(text, spec).iloc[0]
+        return read if not pd.isna(read) else pd.to_datetime(value, errors="coerce")
+    return pd.to_numeric(value.replace(",", ""), errors="coerce")
+
+
+def _rows(filters: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [*filters, {}][:MOST_FILTERS]
+
+
+def used_field_count(prediction: Prediction) -> int:
+    return Field.objects.filter(dataset=prediction.dataset).exclude(name__in=[*ignored_of(prediction), prediction.outcome_field]).count()

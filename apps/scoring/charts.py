@@ -1,0 +1,69 @@
+"""Plotly figures of scores, as data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from apps.predictions.charts import figure, x_axis, y_axis
+from apps.predictions.models import Prediction
+from apps.scoring.models import Score, ScoringRun
+from einstein.ml.explain import value_words
+from einstein.web.templatetags.words import plural
+
+BAND_COLOURS = {"high": "--chart-1", "medium": "--chart-1", "low": "--chart-rest"}
+
+
+def score_distribution(prediction: Prediction, run: ScoringRun) -> dict[str, Any]:
+    """All records by score."""
+    nouns = plural(prediction.dataset.noun)
+    high = run.bands.get("high", 0)
+    title = f"{high:,} of {run.scored:,} {nouns} are in the High band"
+    cut = run.version.facts["bands"]["high"]
+    scale = 1 if prediction.task == "regression" else 100
+    middles = [scale * (left + right) / 2 for left, right, _ in run.histogram]
+    counts = [count for _, _, count in run.histogram]
+    colours = ["--chart-1" if left >= cut - 1e-9 else "--chart-rest" for left, _, _ in run.histogram]
+    suffix = "" if prediction.task == "regression" else "%"
+    data = [{"type": "bar", "x": middles, "y": counts, "marker": {"color": colours}, "hovertemplate": "%{y:,} at about %{x:,.3g}" + suffix + "<extra></extra>"}]
+    layout = {"xaxis": x_axis(ticksuffix=suffix), "yaxis": y_axis(rangemode="tozero"), "bargap": 0.08, "height": 190}
+    rows = [[f"{scale * left:,.4g}{suffix} to {scale * right:,.4g}{suffix}", f"{count:,}"] for left, right, count in run.histogram if count]
+    return figure(title, f"{nouns.capitalize()} by score; the High band is dark", f"{title}.", data, layout, ["Score", nouns.capitalize()], rows, size="low")
+
+
+def reasons(prediction: Prediction, score: Score) -> dict[str, Any] | None:
+    """How each field moves this record away from the average."""
+    if not score.reasons:
+        return None
+    shown = list(reversed(score.reasons))
+    names = [value_words(reason["field"], reason["value"]) for reason in shown]
+    sizes = [(100 if reason["direction"] == "raises" else -100) * reason["share"] for reason in shown]
+    colours = ["--raises" if size > 0 else "--lowers" for size in sizes]
+    first = score.reasons[0]
+    title = f"{value_words(first['field'], first['value'])}: that {first['direction']} the score most"
+    widest = max(abs(size) for size in sizes)
+    data = [{"type": "bar", "orientation": "h", "y": [_short(name) for name in names], "x": sizes, "marker": {"color": colours},
+             "text": [reason["direction"] + (f" {reason['size']}" if reason["size"] else "") for reason in shown], "textposition": "outside",
+             "cliponaxis": False, "hoverinfo": "skip"}]  # fmt: skip
+    layout = {"xaxis": x_axis(showticklabels=False, range=[-1.5 * widest, 1.5 * widest]), "yaxis": {"automargin": True, "fixedrange": True, "ticksuffix": "  "},
+              "height": 60 + 36 * len(shown), "margin": {"l": 10, "r": 10, "t": 6, "b": 10}}  # fmt: skip
+    rows = [[value_words(reason["field"], reason["value"]), f"{reason['direction']} {reason['size']}".strip()] for reason in score.reasons]
+    return figure(title, f"How each field moves this {prediction.dataset.noun} away from the average", f"{title}.", data, layout, ["Field", "Effect"], rows)
+
+
+def history(prediction: Prediction, points: list[tuple[datetime, float]]) -> dict[str, Any]:
+    """The record's score over the runs."""
+    scale, suffix = (1, "") if prediction.task == "regression" else (100, "%")
+    values = [scale * value for _, value in points]
+    change = values[-1] - values[0]
+    words = "has not changed" if abs(change) < 0.5 else f"went {'up' if change > 0 else 'down'} from {values[0]:,.4g}{suffix} to {values[-1]:,.4g}{suffix}"
+    title = f"The score {words} over {len(points)} runs"
+    data = [{"x": [when.isoformat() for when, _ in points], "y": values, "mode": "lines+markers", "line": {"color": "--chart-1", "width": 2.25},
+             "marker": {"size": 6, "color": "--chart-1"}}]  # fmt: skip
+    layout = {"xaxis": x_axis(), "yaxis": y_axis(ticksuffix=suffix, **({"range": [0, 100]} if suffix else {})), "height": 200}
+    rows = [[f"{when:%d %b %H:%M}", f"{value:,.4g}{suffix}"] for (when, _), value in zip(points, values, strict=True)]
+    return figure(title, "", f"{title}.", data, layout, ["When", "Score"], rows, size="low")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 34 else name[:33] + "…"

@@ -1,0 +1,39 @@
+"""Reads that score pages need, in a constant number of queries."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from apps.datasets.models import Snapshot
+from apps.datasets.records import keyed, load
+from apps.predictions.models import Prediction
+from apps.scoring.models import Score, ScoringRun
+
+BANDS = {"high": "High", "medium": "Medium", "low": "Low"}
+
+
+def current_scores(prediction: Prediction, run: ScoringRun | None, band: str, key_part: str) -> QuerySet[Score]:
+    """Scores of the newest run, highest first."""
+    found = Score.objects.filter(prediction=prediction, scoring_run=run) if run else Score.objects.none()
+    if band in BANDS:
+        found = found.filter(band=band)
+    if key_part:
+        found = found.filter(key__icontains=key_part)
+    return found.order_by("-value", "key")
+
+
+def neighbours(score: Score) -> tuple[Score | None, Score | None]:
+    """The records with the next higher and the next lower score of the same run."""
+    same = Score.objects.filter(prediction_id=score.prediction_id, scoring_run_id=score.scoring_run_id)
+    higher = same.filter(Q(value__gt=score.value) | Q(value=score.value, key__lt=score.key)).order_by("value", "-key").first()
+    lower = same.filter(Q(value__lt=score.value) | Q(value=score.value, key__gt=score.key)).order_by("-value", "key").first()
+    return higher, lower
+
+
+def record_fields(prediction: Prediction, score: Score) -> list[tuple[str, str | None]]:
+    """The record's fields as written in the snapshot it was scored from."""
+    snapshot: Snapshot | None = score.scoring_run.snapshot
+    if snapshot is None:
+        return []
+    table = keyed(prediction.dataset, load(snapshot))
+    return list(table.loc[score.key].items()) if score.key in table.index else []

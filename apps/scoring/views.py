@@ -1,0 +1,138 @@
+"""Pages about scores: the table, one record, the download."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from apps.predictions.definition import outcome_words
+from apps.predictions.models import Prediction
+from apps.runs.queue import enqueue, latest
+from apps.scoring import charts
+from apps.scoring.history import history_of
+from apps.scoring.models import Score
+from apps.scoring.queries import BANDS, current_scores, neighbours, record_fields
+from apps.scoring.score import newest_run
+from apps.scoring.words import band_title, score_sentence
+from apps.workspaces import audit
+from apps.workspaces.access import builder, viewer
+from apps.workspaces.scope import workspace_scope
+from einstein.ml.explain import reason_words
+
+SCORES_A_PAGE = 25
+DOWNLOAD_CHUNK = 2000
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _enabled(prediction_id: int) -> Prediction:
+    found = get_object_or_404(Prediction.objects.select_related("dataset", "champion"), id=prediction_id)
+    if found.champion_id is None:
+        raise Http404
+    return found
+
+
+@viewer
+def scores(request: HttpRequest, prediction_id: int) -> HttpResponse:
+    """All scores, highest first; search by key, filter by band."""
+    prediction = _enabled(prediction_id)
+    run = newest_run(prediction)
+    band, wanted = request.GET.get("band", ""), request.GET.get("key", "").strip()
+    page = Paginator(current_scores(prediction, run, band, wanted), SCORES_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "section": "predictions", "tab": "scores", "prediction": prediction, "run": run, "work": latest("score", prediction.id), "page": page,
+        "band": band, "wanted": wanted, "bands": [(name, title, (run.bands.get(name, 0) if run else 0)) for name, title in BANDS.items()],
+        "chart": charts.score_distribution(prediction, run) if run and run.histogram else None, "query": f"band={band}&key={wanted}&",
+    }  # fmt: skip
+    return render(request, "scoring/scores.html", context)
+
+
+@viewer
+def scoring_progress(request: HttpRequest, prediction_id: int) -> HttpResponse:
+    prediction = _enabled(prediction_id)
+    work = latest("score", prediction.id)
+    response = render(request, "scoring/_progress.html", {"prediction": prediction, "work": work})
+    if work is None or not work.is_live:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@builder
+@require_POST
+def score_now(request: HttpRequest, prediction_id: int) -> HttpResponse:
+    prediction = _enabled(prediction_id)
+    enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:asked", by=request.user)
+    audit.record(request.user, "scoring asked for", prediction.name)
+    messages.success(request, "Scoring has begun.", extra_tags="good")
+    return redirect("scores", request.workspace.slug, prediction.id)
+
+
+@viewer
+def record(request: HttpRequest, prediction_id: int, key: str) -> HttpResponse:
+    """One record: its score, the reasons, what the score was before."""
+    prediction = _enabled(prediction_id)
+    found = get_object_or_404(Score.objects.select_related("version", "scoring_run"), prediction=prediction, key=key)
+    history = history_of(prediction, key)
+    before, after = neighbours(found)
+    context = {
+        "section": "predictions", "prediction": prediction, "score": found, "sentence": score_sentence(prediction, found),
+        "title": band_title(prediction, found), "chart": charts.reasons(prediction, found), "stale": found.scoring_run_id != newest_run(prediction).id,
+        "history": charts.history(prediction, history) if len(history) > 1 else None, "fields": record_fields(prediction, found), "before": before,
+        "after": after, "outcome_words": outcome_words(prediction),
+    }  # fmt: skip
+    return render(request, "scoring/record.html", context)
+
+
+@viewer
+def download(request: HttpRequest, prediction_id: int) -> HttpResponse:
+    """Every current score as CSV."""
+    prediction = _enabled(prediction_id)
+    run = newest_run(prediction)
+    lines = _csv_lines(request.workspace.id, prediction.id, run.id if run else 0)
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="scores-{prediction.id}.csv"'
+    return response
+
+
+class _Line:
+    """A file that hands back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _csv_lines(workspace_id: int, prediction_id: int, run_id: int) -> Iterator[str]:
+    """Runs after the view has ended, so it opens the workspace itself, one chunk at a time."""
+    writer = csv.writer(_Line())
+    yield "\ufeff" + writer.writerow(["key", "score", "predicted", "band", "reason_1", "reason_2", "reason_3", "seen_in_training", "as_of"])
+    after = ""
+    while True:
+        with workspace_scope(workspace_id):
+            chunk = list(Score.objects.filter(prediction_id=prediction_id, scoring_run_id=run_id, key__gt=after).order_by("key")[:DOWNLOAD_CHUNK])
+        if not chunk:
+            return
+        for row in chunk:
+            reasons = [reason_words(reason) for reason in row.reasons[:3]]
+            cells = [row.key, repr(row.value), row.predicted, row.band, *reasons, *[""] * (3 - len(reasons)), row.seen, row.as_of.isoformat()]
+            yield writer.writerow([_harmless(cell) for cell in cells])
+        after = chunk[-1].key
+
+
+def _harmless(cell: object) -> object:
+    """A spreadsheet runs what begins with = + - @; a leading apostrophe keeps it text (OWASP, CSV injection)."""
+    if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) and not _is_number(cell):
+        return "'" + cell
+    return cell
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

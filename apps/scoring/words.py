@@ -1,0 +1,30 @@
+"""A score in words."""
+
+from __future__ import annotations
+
+from apps.predictions.definition import outcome_words
+from apps.predictions.models import Prediction
+from apps.scoring.models import Score
+from einstein.web.templatetags.words import number, percent, plural
+
+
+def band_title(prediction: Prediction, score: Score) -> str:
+    if prediction.task == "regression":
+        return f"{prediction.outcome_field} of about {number(score.value)}"
+    if prediction.task == "multiclass":
+        return f"Most likely {score.predicted}"
+    likely = {"high": "Likely", "medium": "Possible", "low": "Unlikely"}[score.band]
+    return f"{likely}: {outcome_words(prediction)}"
+
+
+def score_sentence(prediction: Prediction, score: Score) -> str:
+    """What the score means, counted in records."""
+    nouns = plural(prediction.dataset.noun)
+    facts = score.version.facts
+    if prediction.task == "regression":
+        half = facts["scorecard"]["within"][0][1]
+        return f"Half of the predictions are within {number(half)} of the truth."
+    if prediction.task == "multiclass":
+        return f"Of 100 {nouns} with a score like this, about {percent(score.value)[:-1]} turned out {score.predicted}."
+    average = percent(facts.get("positive_share") or 0)
+    return f"Of 100 {nouns} with a score like this, about {percent(score.value)[:-1]} turned out yes. The average {prediction.dataset.noun} is at {average}."

@@ -1,0 +1,22 @@
+"""Addresses about people and workspaces."""
+
+from django.urls import path
+
+from apps.workspaces import views
+
+outside = [
+    path("", views.start, name="start"),
+    path("workspaces/new/", views.new_workspace, name="new_workspace"),
+    path("invitations/<str:token>/", views.invitation, name="invitation"),
+    path("profile/", views.profile, name="profile"),
+]
+inside = [
+    path("settings/", views.members, name="members"),
+    path("settings/invite/", views.invite, name="invite"),
+    path("settings/invitations/<int:invitation_id>/withdraw/", views.withdraw, name="withdraw"),
+    path("settings/members/<int:membership_id>/", views.change_member, name="change_member"),
+    path("settings/keys/", views.api_keys, name="api_keys"),
+    path("settings/keys/<int:key_id>/revoke/", views.revoke, name="revoke_key"),
+    path("settings/audit/", views.audit_trail, name="audit_trail"),
+    path("settings/workspace/", views.workspace_settings, name="workspace_settings"),
+]

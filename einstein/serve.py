@@ -1,0 +1,105 @@
+"""One command that starts and supervises everything: PostgreSQL when it is ours, web server, workers, clock.
+
+A process that dies is started again; Ctrl-C (or SIGTERM) stops all of them in order.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+
+STOP_SECONDS = 15
+RESTART_PAUSE = 1.0
+MANAGE = [sys.executable, "manage.py"]
+
+
+@dataclass
+class Child:
+    """One supervised process."""
+
+    name: str
+    command: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        from django.conf import settings
+
+        # A session of its own, so that Ctrl-C reaches us alone and we stop the children in order.
+        self.process = subprocess.Popen(self.command, env=os.environ | self.env, cwd=settings.BASE_DIR, start_new_session=True)
+
+    def is_dead(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+
+def run(demo: bool) -> int:
+    """Prepare, start, supervise; returns the exit status."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "einstein.settings")
+    import django
+
+    django.setup()
+    prepare()
+    children = _children()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    for child in children:
+        child.start()
+    if demo:
+        subprocess.Popen([*MANAGE, "demo"], start_new_session=True)
+    supervise(children, stop)
+    return 0
+
+
+def prepare() -> None:
+    """Migrate as the owner, collect static files, refuse unsafe settings and roles."""
+    from django.core.management import call_command
+
+    from einstein.postgres.safety import UnsafeDatabaseRole, refuse_unsafe_role
+
+    subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], check=True)
+    try:
+        refuse_unsafe_role()
+    except UnsafeDatabaseRole as unsafe:
+        sys.exit(str(unsafe))
+    call_command("check", fail_level="ERROR")
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def supervise(children: list[Child], stop: threading.Event) -> None:
+    """Start again what dies, until `stop`; then end all, politely first."""
+    while not stop.wait(0.5):
+        for child in children:
+            if child.is_dead():
+                print(f"{child.name} stopped ({child.process.returncode}); it is started again", flush=True)
+                time.sleep(RESTART_PAUSE)
+                child.start()
+    print("Stopping", flush=True)
+    for child in children:
+        if child.process:
+            child.process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    for child in children:
+        try:
+            child.process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(child.process.pid, signal.SIGKILL)
+
+
+def _children() -> list[Child]:
+    from django.conf import settings
+
+    web = [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", settings.LISTEN_HOST, "--port", str(settings.LISTEN_PORT),
+        "--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", "einstein.wsgi:application",
+    ]  # fmt: skip
+    return [
+        Child("web", web),
+        *(Child(f"workers of the queue {queue}", [*MANAGE, "work", queue], {"Q_CLUSTER_NAME": queue}) for queue in settings.WORKERS),
+        Child("clock", [*MANAGE, "clock"]),
+    ]
