@@ -1,0 +1,44 @@
+"""One running product and one browser for all end-to-end tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.e2e.stack import Stack
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def stack():
+    shutil.rmtree(Path(__file__).resolve().parents[2] / "var" / "e2e", ignore_errors=True)
+    running = Stack("e2e").start()
+    for table in ("workspaces_workspace", "workspaces_user"):
+        running.sql(f"TRUNCATE {table} CASCADE")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    # Playwright's loop must not make Django believe it runs inside async code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin")
+    context.set_default_timeout(20_000)
+    opened = context.new_page()
+    yield opened
+    context.close()
