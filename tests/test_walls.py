@@ -1,0 +1,166 @@
+"""The walls between workspaces: in SQL, in the tenant scope, and on every route of the resolver."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from apps.datasets.models import Dataset
+from apps.deliveries.models import Widget
+from apps.monitoring.models import Alert
+from apps.predictions.models import ModelVersion, Prediction
+from apps.workspaces.models import ApiKey, Invitation, Membership
+from apps.workspaces.scope import NoWorkspace, workspace_scope
+from apps.workspaces.tenancy import tenant_models
+from einstein.postgres.safety import refuse_unsafe_role
+
+
+def routes() -> list[tuple[str, URLPattern]]:
+    """Every (path, pattern) of the resolver below /w/ and /api/v1/."""
+
+    def walk(resolver: URLResolver, prefix: str):
+        for item in resolver.url_patterns:
+            path = prefix + str(item.pattern)
+            if isinstance(item, URLResolver):
+                yield from walk(item, path)
+            else:
+                yield path, item
+
+    return [(path, item) for path, item in walk(get_resolver(), "") if path.startswith(("w/", "api/v1/"))]
+
+
+@pytest.fixture
+def foreign_objects(elsewhere, stranger):
+    """One object of each kind in the other workspace, and the URL arguments that name them."""
+    from django.utils import timezone
+
+    with workspace_scope(elsewhere.id):
+        dataset = Dataset.objects.create(name="Theirs")
+        prediction = Prediction.objects.create(name="Theirs", dataset=dataset, state="active")
+        version = ModelVersion.objects.create(prediction=prediction, number=1, state="champion")
+        Prediction.objects.filter(id=prediction.id).update(champion=version)
+        widget = Widget.objects.create(prediction=prediction, name="Theirs", origins=["https://x.example"])
+        alert = Alert.objects.create(prediction=prediction, check_kind="data_in_range", severity="warning", title="Theirs", answers={})
+        key = ApiKey.objects.create(name="Theirs", prefix="ek", key_hash="x")
+        invitation = Invitation.objects.create(email="a@b.example", role="viewer", token_hash="y", expires_at=timezone.now())
+        membership = Membership.objects.get(user=stranger)
+    return {
+        "dataset_id": dataset.id, "prediction_id": prediction.id, "number": 1, "widget_id": widget.id, "alert_id": alert.id, "key_id": key.id,
+        "invitation_id": invitation.id, "membership_id": membership.id, "field_id": 1, "key": "k", "step": "question",
+    }  # fmt: skip
+
+
+def address(path: str, slug: str, values: dict) -> str:
+    import re
+
+    filled = path.replace("<slug:slug>", slug)
+    return "/" + re.sub(r"<\w+:(\w+)>", lambda match: str(values[match.group(1)]), filled)
+
+
+def names_an_object(path: str) -> bool:
+    return "_id>" in path
+
+
+def test_the_application_role_cannot_walk_through_row_level_security(db):
+    refuse_unsafe_role()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (False, False)
+
+
+def test_raw_sql_without_a_workspace_sees_no_row_of_any_tenant_table(workspace, foreign_objects):
+    with connection.cursor() as cursor:
+        for model in tenant_models():
+            cursor.execute(f'SELECT count(*) FROM "{model._meta.db_table}"')
+            assert cursor.fetchone() == (0,), model
+
+
+def test_raw_sql_inside_a_workspace_sees_only_its_own_rows(workspace, foreign_objects):
+    with workspace_scope(workspace.id), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM datasets_dataset")
+        assert cursor.fetchone() == (0,)
+        cursor.execute("SELECT name FROM workspaces_workspace")
+        assert cursor.fetchall() == [("Brightline",)]
+
+
+def test_a_row_cannot_be_written_into_another_workspace(workspace, elsewhere):
+    from django.db import ProgrammingError, transaction
+
+    with workspace_scope(workspace.id), pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+        Dataset(name="Smuggled", workspace_id=elsewhere.id).save()
+
+
+def test_every_tenant_table_has_forced_row_level_security(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
+        walled = {name for (name,) in cursor.fetchall()}
+    assert {model._meta.db_table for model in tenant_models()} | {"workspaces_workspace"} <= walled
+
+
+def test_a_query_without_a_workspace_raises(db):
+    with pytest.raises(NoWorkspace):
+        Dataset.objects.count()
+
+
+def test_no_route_shows_or_changes_an_object_of_another_workspace(client, owner, workspace, elsewhere, foreign_objects):
+    client.force_login(owner)
+    before = counts(elsewhere.id)
+    walked = 0
+    for path, _ in routes():
+        if not path.startswith("w/"):
+            continue
+        for method in (client.get, client.post):
+            assert method(address(path, elsewhere.slug, foreign_objects)).status_code == 404, path
+            if names_an_object(path):
+                answer = method(address(path, workspace.slug, foreign_objects))
+                assert answer.status_code in {404, 405}, (path, answer.status_code)
+                walked += 1
+    assert walked > 50
+    assert counts(elsewhere.id) == before
+
+
+def test_no_api_method_reaches_an_object_of_another_workspace(client, owner, workspace, foreign_objects):
+    from apps.workspaces.api_keys import create_key
+
+    with workspace_scope(workspace.id):
+        _, plain = create_key(owner, "Ours", "score")
+    for path, _ in routes():
+        if path.startswith("api/v1/"):
+            url = address(path, workspace.slug, foreign_objects)
+            for method in ("GET", "POST", "PUT", "DELETE"):
+                answer = client.generic(method, url, "{}", "application/json", headers={"Authorization": f"Bearer {plain}"})
+                assert answer.status_code in {404, 405}, (path, answer.status_code)
+                assert client.get(url).status_code in {401, 405}
+
+
+@pytest.mark.parametrize("role", ["viewer", "builder"])
+def test_lesser_roles_get_403_where_they_may_not_and_nothing_changes(client, workspace, join, role):
+    from apps.workspaces.models import ROLES
+
+    client.force_login(join(workspace, role))
+    values = dict.fromkeys(["dataset_id", "prediction_id", "number", "widget_id", "alert_id", "key_id", "invitation_id", "membership_id", "field_id"], 1)
+    before, refused = counts(workspace.id), 0
+    for path, item in routes():
+        needed = getattr(item.callback, "role", None)
+        if path.startswith("w/") and ROLES.index(needed) > ROLES.index(role):
+            for method in (client.get, client.post):
+                assert method(address(path, workspace.slug, {**values, "key": "k", "step": "question"})).status_code == 403, path
+                refused += 1
+    assert refused > 10
+    assert counts(workspace.id) == before
+
+
+def test_every_workspace_route_names_the_role_it_needs(db):
+    assert [path for path, item in routes() if path.startswith("w/") and not hasattr(item.callback, "role")] == []
+
+
+def test_strangers_are_sent_to_the_log_in(client, workspace):
+    for path, _ in routes():
+        if path.startswith("w/") and not names_an_object(path):
+            assert client.get(address(path, workspace.slug, {})).status_code in {302, 404}, path
+
+
+def counts(workspace_id: int) -> dict[str, int]:
+    with workspace_scope(workspace_id):
+        return {model._meta.db_table: model.objects.count() for model in tenant_models()}
