@@ -181,14 +181,22 @@ def _home(var: Path) -> Path:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         return home
     _ensure_system_user()
-    name = hashlib.sha256(str(var.resolve()).encode()).hexdigest()[:12]
-    home = Path("/var/lib/einstein") / name
+    home = Path("/var/lib/einstein") / _installation(var)
     for folder in (home.parent, home):
         if not folder.exists():
             folder.mkdir(parents=True, mode=0o755)
             folder.chmod(0o755)
     _give(home)
     return home
+
+
+def _installation(var: Path) -> str:
+    """This installation's own name, kept in `var`: whoever removes `var` starts afresh instead of meeting old data."""
+    path = var / "postgres.installation"
+    var.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.write_text(secrets.token_hex(6))
+    return path.read_text().strip()
 
 
 def _short_socket_dir(home: Path) -> Path:

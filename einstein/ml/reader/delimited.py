@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -42,8 +43,11 @@ def open_delimited(path: Path) -> Rows:
 
 
 def _start_of(path: Path) -> bytes:
-    with _binary(path) as file:
-        return file.read(PROBE_BYTES)
+    try:
+        with _binary(path) as file:
+            return file.read(PROBE_BYTES)
+    except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataProblem("The packed file is broken. Pack it again.") from error
 
 
 def _binary(path: Path) -> BinaryIO:
@@ -57,7 +61,10 @@ def _binary(path: Path) -> BinaryIO:
 
 
 def _only_file_of(path: Path) -> BinaryIO:
-    archive = zipfile.ZipFile(path)
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise DataProblem("The packed file is broken. Pack it again.") from error
     members = [item for item in archive.infolist() if not item.is_dir() and not item.filename.startswith("__MACOSX")]
     require(len(members) == 1, f"The archive holds {len(members)} files. Send one file at a time.")
     require(members[0].file_size <= MOST_UNPACKED_BYTES, "The archive unpacks to more than 4 GB. Split the file.")
@@ -125,6 +132,6 @@ def _numbered_rows(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
                 return
             except csv.Error as error:
                 raise DataProblem(f"Line {line:,} cannot be read: {error}. Check the quotation marks in it.") from error
-            except (EOFError, OSError, zipfile.BadZipFile) as error:
+            except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
                 raise DataProblem("The packed file is broken. Pack it again.") from error
             yield line, [value if value != "" else None for value in values]

@@ -67,7 +67,11 @@ class FieldType:
 
 
 def clean_text(values: pd.Series) -> pd.Series:
-    """Strings without outer blanks; blank becomes missing (None)."""
-    stripped = values.astype("object").where(values.notna(), None)
-    stripped = stripped.map(lambda value: value.strip() if isinstance(value, str) else value)
-    return stripped.where(stripped != "", None)
+    """Strings without outer blanks; blank becomes None, and stays None: pandas would turn it into NaN by inference."""
+    return pd.Series([_clean(value) for value in values], index=values.index, dtype="object", name=values.name)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip() or None
+    return None if value is None or value != value else value

@@ -1,0 +1,111 @@
+"""Training, stored models, scores and reasons on real data."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from einstein.ml.artifact import load_model
+from einstein.ml.errors import DataProblem
+from einstein.ml.reader import read_frame
+from einstein.ml.scorer import score
+from einstein.ml.train import TrainRequest, train
+
+FILE = Path(__file__).resolve().parent.parent / "data" / "telco_small.csv"
+
+
+@pytest.fixture(scope="module")
+def table():
+    return read_frame(FILE)[0]
+
+
+@pytest.fixture(scope="module")
+def trained(table, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    facts = train(table, TrainRequest("Churn", positive="Yes", trials=4, threads=1), folder)
+    return folder, facts
+
+
+def test_the_scorecard_is_measured_on_records_the_model_never_saw(trained):
+    card = trained[1]["scorecard"]
+    assert card["learn_records"] + card["test_records"] == card["records"] == 1400
+    assert 0.75 < card["metrics"]["auc"]["low"] < card["metrics"]["auc"]["value"] < card["metrics"]["auc"]["high"] < 0.95
+    assert card["top"]["count"] == 28
+
+
+def test_the_id_is_left_out_with_a_reason(trained):
+    assert {item["field"]: item["kind"] for item in trained[1]["left_out"]} == {"customerID": "id"}
+
+
+def test_a_stored_model_scores_alone_as_in_a_batch_bit_for_bit(trained, table):
+    model = load_model(trained[0])
+    batch = score(model, table, 3)
+    alone = [score(model, table.iloc[[row]], 3).value[0] for row in range(0, 60, 7)]
+    assert alone == [batch.value[row] for row in range(0, 60, 7)]
+
+
+def test_order_extra_fields_and_missing_fields_are_borne(trained, table):
+    model = load_model(trained[0])
+    shuffled = table[list(reversed(table.columns))].assign(extra="x")
+    assert score(model, shuffled, 0).value.tolist() == score(model, table, 0).value.tolist()
+    assert len(score(model, pd.DataFrame({"nothing": ["x"]}), 3).value) == 1
+    assert len(score(model, table.head(0), 3).value) == 0
+
+
+def test_the_same_seed_and_trials_give_the_same_model(trained, table, tmp_path):
+    again = train(table, TrainRequest("Churn", positive="Yes", trials=4, threads=1), tmp_path)
+    assert again["hash"] != "" and score(load_model(tmp_path), table, 0).value.tolist() == score(load_model(trained[0]), table, 0).value.tolist()
+
+
+def test_a_changed_byte_is_refused(trained, table, tmp_path):
+    train(table, TrainRequest("Churn", positive="Yes", trials=1, threads=1), tmp_path)
+    member = next(tmp_path.glob("member-0.*"))
+    member.write_bytes(member.read_bytes()[:-1] + b"~")
+    with pytest.raises(DataProblem, match="was changed"):
+        load_model(tmp_path)
+
+
+def test_reasons_name_the_users_own_fields_and_values(trained, table):
+    reasons = score(load_model(trained[0]), table.head(50), 3).reasons
+    fields = {reason["field"] for why in reasons for reason in why}
+    assert fields <= set(table.columns) and "Contract" in fields
+
+
+@pytest.mark.parametrize(
+    ("rows", "change", "words"),
+    [
+        (90, {}, "At least 100 are needed: 10 more"),
+        (600, {"Churn": "Yes"}, "Every record has the same answer"),
+        (600, {"Churn": None}, "blank in every record"),
+    ],
+)
+def test_what_cannot_be_learnt_is_refused_with_the_count_needed(table, tmp_path, rows, change, words):
+    known = table[table["Churn"].notna()].head(rows).assign(**change)
+    with pytest.raises(DataProblem, match=words):
+        train(known, TrainRequest("Churn", positive="Yes", trials=1), tmp_path)
+
+
+def test_a_copy_of_the_outcome_is_left_out_as_a_leak(table, tmp_path):
+    leaky = table.assign(cancelled=table["Churn"].map({"Yes": "gone", "No": "here"}))
+    facts = train(leaky, TrainRequest("Churn", positive="Yes", trials=1, threads=1), tmp_path)
+    assert [item["kind"] for item in facts["left_out"] if item["field"] == "cancelled"] == ["leak"]
+
+
+def test_the_command_line_keeps_row_order_and_names_every_class(tmp_path):
+    run = [sys.executable, "-m", "einstein.ml"]
+    done = subprocess.run([*run, "train", str(FILE), "--target", "Churn", "--positive", "Yes", "--trials", "1", "--out", str(tmp_path / "m")], capture_output=True, text=True)
+    assert json.loads(done.stdout)["task"] == "binary"
+    subprocess.run([*run, "predict", str(tmp_path / "m"), str(FILE), "--out", str(tmp_path / "s.csv"), "--reasons", "2"], check=True, capture_output=True)
+    scores = pd.read_csv(tmp_path / "s.csv")
+    assert list(scores.columns) == ["prediction", "probability_No", "probability_Yes", "reason_1", "reason_2"]
+    assert len(scores) == 1600
+
+
+def test_the_command_line_refuses_with_one_sentence_and_status_two(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "einstein.ml", "train", str(FILE), "--target", "Nope", "--out", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("There is no field named Nope.")
