@@ -14,7 +14,7 @@ test: .venv/dev
 
 lint: .venv/dev
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check --diff . || true
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/djlint templates --lint --quiet

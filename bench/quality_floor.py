@@ -27,7 +27,9 @@ BUDGET = 30
 
 def main() -> None:
     manifest = {item["name"]: item for item in json.loads((DATA / "manifest.json").read_text())}
-    print(f"{'table':<10} {'ours min/median/max':<24} {'mean':<8} {'HistGradientBoosting':<24} {'mean':<8} {'ours - HGB':<10} needed")
+    print(
+        f"{'table':<10} {'ours min/median/max':<24} {'mean':<8} {'HistGradientBoosting':<24} {'mean':<8} {'ours - HGB':<10} needed"
+    )
     worst = 0
     for name, needed in SETS.items():
         ours, rival = zip(*(one_split(manifest[name], split) for split in range(3)), strict=True)
@@ -84,9 +86,17 @@ def hgb(learn: pd.DataFrame, test: pd.DataFrame, entry: dict) -> np.ndarray:
                 features[name] = features[name].astype("category")
                 unseen[name] = unseen[name].astype(features[name].dtype)
     if entry["task"] == "regression":
-        return HistGradientBoostingRegressor(categorical_features="from_dtype", random_state=0).fit(features, learn[entry["target"]]).predict(unseen)
+        return (
+            HistGradientBoostingRegressor(categorical_features="from_dtype", random_state=0)
+            .fit(features, learn[entry["target"]])
+            .predict(unseen)
+        )
     hit = learn[entry["target"]].astype(str) == entry["positive_class"]
-    return HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0).fit(features, hit).predict_proba(unseen)[:, 1]
+    return (
+        HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0)
+        .fit(features, hit)
+        .predict_proba(unseen)[:, 1]
+    )
 
 
 def measure(guess: np.ndarray, truth: pd.Series) -> float:

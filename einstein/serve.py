@@ -31,7 +31,9 @@ class Child:
         from django.conf import settings
 
         # A session of its own, so that Ctrl-C reaches us alone and we stop the children in order.
-        self.process = subprocess.Popen(self.command, env=os.environ | self.env, cwd=settings.BASE_DIR, start_new_session=True)
+        self.process = subprocess.Popen(
+            self.command, env=os.environ | self.env, cwd=settings.BASE_DIR, start_new_session=True
+        )
 
     def is_dead(self) -> bool:
         return self.process is not None and self.process.poll() is not None
@@ -100,6 +102,9 @@ def _children() -> list[Child]:
     ]  # fmt: skip
     return [
         Child("web", web),
-        *(Child(f"workers of the queue {queue}", [*MANAGE, "work", queue], {"Q_CLUSTER_NAME": queue}) for queue in settings.WORKERS),
+        *(
+            Child(f"workers of the queue {queue}", [*MANAGE, "work", queue], {"Q_CLUSTER_NAME": queue})
+            for queue in settings.WORKERS
+        ),
         Child("clock", [*MANAGE, "clock"]),
     ]

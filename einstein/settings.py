@@ -136,7 +136,9 @@ ACCOUNT_ADAPTER = "apps.workspaces.accounts.AccountAdapter"
 ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE else "http"
-ACCOUNT_RATE_LIMITS = {} if env.bool("EINSTEIN_NO_LOGIN_LIMITS", default=False) else {"login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = (
+    {} if env.bool("EINSTEIN_NO_LOGIN_LIMITS", default=False) else {"login_failed": "10/m/ip,5/5m/key"}
+)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "start"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
@@ -149,7 +151,9 @@ CSRF_FAILURE_VIEW = "einstein.web.errors.csrf_failure"
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 SECURE_SSL_REDIRECT = SECURE
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("EINSTEIN_BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("EINSTEIN_BEHIND_PROXY", default=False) else None
+)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -175,8 +179,13 @@ STATICFILES_FINDERS = [
     "einstein.web.packaged_assets.PackagedAssetsFinder",
 ]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(VAR_DIR / "unused")}},
-    "staticfiles": {"BACKEND": env.str("EINSTEIN_STATIC_BACKEND", default="whitenoise.storage.CompressedManifestStaticFilesStorage")},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(VAR_DIR / "unused")},
+    },
+    "staticfiles": {
+        "BACKEND": env.str("EINSTEIN_STATIC_BACKEND", default="whitenoise.storage.CompressedManifestStaticFilesStorage")
+    },
 }
 
 # --- background work: the Run is the queue, django-q carries what the dispatcher hands it (docs/decisions/0003)
@@ -212,7 +221,9 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "einstein.web.problems.problem_response",
     "DEFAULT_THROTTLE_CLASSES": ["apps.workspaces.api_keys.KeyThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"api_key": "2000/hour"},  # Einstein Discovery's limit, DEFAULTS: 2,000 calls an hour a key
+    "DEFAULT_THROTTLE_RATES": {
+        "api_key": "2000/hour"
+    },  # Einstein Discovery's limit, DEFAULTS: 2,000 calls an hour a key
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {

@@ -30,7 +30,11 @@ urlpatterns = [
     path("api/v1/predictions/<int:prediction_id>/score", ScoreRecords.as_view(), name="api_score"),
     path("api/v1/predictions/<int:prediction_id>/scores/<path:key>", StoredScore.as_view(), name="api_stored_score"),
     path("api/v1/widgets/<int:widget_id>/token", MintToken.as_view(), name="api_token"),
-    path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[], throttle_classes=[]), name="api_schema"),
+    path(
+        "api/schema/",
+        SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[], throttle_classes=[]),
+        name="api_schema",
+    ),
     path("api/docs/", api_docs, name="api_docs"),
     path("widget/v1/widget.js", widget_script, name="widget_script"),
     path("widget/v1/score", widget_score, name="widget_score"),

@@ -36,5 +36,10 @@ def test_a_daily_run_stays_at_the_same_local_hour_through_the_clock_change():
 def test_weekly_and_hourly_and_no_schedule():
     start = datetime(2026, 11, 23, 12, 10, tzinfo=UTC)
     assert next_slot(Prediction(schedule="hourly"), BERLIN, start) == datetime(2026, 11, 23, 13, tzinfo=UTC)
-    assert next_slot(Prediction(schedule="weekly", schedule_weekday=2, schedule_hour=6), BERLIN, start).astimezone(BERLIN).weekday() == 2
+    assert (
+        next_slot(Prediction(schedule="weekly", schedule_weekday=2, schedule_hour=6), BERLIN, start)
+        .astimezone(BERLIN)
+        .weekday()
+        == 2
+    )
     assert next_slot(Prediction(schedule="none"), BERLIN, start) is None

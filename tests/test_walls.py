@@ -41,9 +41,13 @@ def foreign_objects(elsewhere, stranger):
         version = ModelVersion.objects.create(prediction=prediction, number=1, state="champion")
         Prediction.objects.filter(id=prediction.id).update(champion=version)
         widget = Widget.objects.create(prediction=prediction, name="Theirs", origins=["https://x.example"])
-        alert = Alert.objects.create(prediction=prediction, check_kind="data_in_range", severity="warning", title="Theirs", answers={})
+        alert = Alert.objects.create(
+            prediction=prediction, check_kind="data_in_range", severity="warning", title="Theirs", answers={}
+        )
         key = ApiKey.objects.create(name="Theirs", prefix="ek", key_hash="x")
-        invitation = Invitation.objects.create(email="a@b.example", role="viewer", token_hash="y", expires_at=timezone.now())
+        invitation = Invitation.objects.create(
+            email="a@b.example", role="viewer", token_hash="y", expires_at=timezone.now()
+        )
         membership = Membership.objects.get(user=stranger)
     return {
         "dataset_id": dataset.id, "prediction_id": prediction.id, "number": 1, "widget_id": widget.id, "alert_id": alert.id, "key_id": key.id,
@@ -87,7 +91,11 @@ def test_raw_sql_inside_a_workspace_sees_only_its_own_rows(workspace, foreign_ob
 def test_a_row_cannot_be_written_into_another_workspace(workspace, elsewhere):
     from django.db import ProgrammingError, transaction
 
-    with workspace_scope(workspace.id), pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+    with (
+        workspace_scope(workspace.id),
+        pytest.raises(ProgrammingError, match="row-level security"),
+        transaction.atomic(),
+    ):
         Dataset(name="Smuggled", workspace_id=elsewhere.id).save()
 
 
@@ -129,7 +137,9 @@ def test_no_api_method_reaches_an_object_of_another_workspace(client, owner, wor
         if path.startswith("api/v1/"):
             url = address(path, workspace.slug, foreign_objects)
             for method in ("GET", "POST", "PUT", "DELETE"):
-                answer = client.generic(method, url, "{}", "application/json", headers={"Authorization": f"Bearer {plain}"})
+                answer = client.generic(
+                    method, url, "{}", "application/json", headers={"Authorization": f"Bearer {plain}"}
+                )
                 assert answer.status_code in {404, 405}, (path, answer.status_code)
                 assert client.get(url).status_code in {401, 405}
 
@@ -139,13 +149,28 @@ def test_lesser_roles_get_403_where_they_may_not_and_nothing_changes(client, wor
     from apps.workspaces.models import ROLES
 
     client.force_login(join(workspace, role))
-    values = dict.fromkeys(["dataset_id", "prediction_id", "number", "widget_id", "alert_id", "key_id", "invitation_id", "membership_id", "field_id"], 1)
+    values = dict.fromkeys(
+        [
+            "dataset_id",
+            "prediction_id",
+            "number",
+            "widget_id",
+            "alert_id",
+            "key_id",
+            "invitation_id",
+            "membership_id",
+            "field_id",
+        ],
+        1,
+    )
     before, refused = counts(workspace.id), 0
     for path, item in routes():
         needed = getattr(item.callback, "role", None)
         if path.startswith("w/") and ROLES.index(needed) > ROLES.index(role):
             for method in (client.get, client.post):
-                assert method(address(path, workspace.slug, {**values, "key": "k", "step": "question"})).status_code == 403, path
+                assert (
+                    method(address(path, workspace.slug, {**values, "key": "k", "step": "question"})).status_code == 403
+                ), path
                 refused += 1
     assert refused > 10
     assert counts(workspace.id) == before

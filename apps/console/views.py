@@ -35,11 +35,17 @@ def kept_mail(request: HttpRequest) -> HttpResponse:
     """Mail that could not leave, because no SMTP server is set; shown only while we listen on loopback."""
     if not settings.ON_LOOPBACK:
         raise Http404
-    return render(request, "console/mail.html", {"section": "console", "mails": KeptMail.objects.order_by("-kept_at", "-id")[:MAIL_SHOWN]})
+    return render(
+        request,
+        "console/mail.html",
+        {"section": "console", "mails": KeptMail.objects.order_by("-kept_at", "-id")[:MAIL_SHOWN]},
+    )
 
 
 @operator
 def kept_mail_one(request: HttpRequest, mail_id: int) -> HttpResponse:
     if not settings.ON_LOOPBACK:
         raise Http404
-    return render(request, "console/one_mail.html", {"section": "console", "mail": get_object_or_404(KeptMail, id=mail_id)})
+    return render(
+        request, "console/one_mail.html", {"section": "console", "mail": get_object_or_404(KeptMail, id=mail_id)}
+    )

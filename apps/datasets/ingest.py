@@ -24,14 +24,19 @@ def ingest(work: Work) -> None:
         upload = Upload.objects.select_related("dataset").get(id=work.params["upload"])
         if Snapshot.objects.filter(upload=upload).exists():
             return
-        chosen = dict(Field.objects.filter(dataset=upload.dataset).exclude(chosen_type="").values_list("name", "chosen_type"))
+        chosen = dict(
+            Field.objects.filter(dataset=upload.dataset).exclude(chosen_type="").values_list("name", "chosen_type")
+        )
     work.stage(f"Read {upload.filename}")
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "snapshot.parquet"
         report = _read(upload, target)
         work.stage(f"Look at {len(report.fields):,} fields", f"{report.rows:,} records")
         table = load_snapshot(target)
-        fields = [_look_at(work, table, name, number, len(report.fields), chosen.get(name)) for number, name in enumerate(report.fields)]
+        fields = [
+            _look_at(work, table, name, number, len(report.fields), chosen.get(name))
+            for number, name in enumerate(report.fields)
+        ]
         work.stage("Keep the snapshot")
         _keep(work, upload, report, fields, table, target)
 
@@ -44,7 +49,9 @@ def _read(upload: Upload, target: Path) -> ReadReport:
         raise WorkFailed(f"{upload.filename} could not be used. {problem}") from problem
 
 
-def _look_at(work: Work, table: pd.DataFrame, name: str, number: int, count: int, chosen: str | None) -> tuple[FieldSpec, str, dict]:
+def _look_at(
+    work: Work, table: pd.DataFrame, name: str, number: int, count: int, chosen: str | None
+) -> tuple[FieldSpec, str, dict]:
     if number % 50 == 0:
         work.progress(done=number, total=count, unit="fields")
     detected = detect(name, table[name])
@@ -52,13 +59,24 @@ def _look_at(work: Work, table: pd.DataFrame, name: str, number: int, count: int
     return spec, detected.type, profile_field(table[name], spec)
 
 
-def _keep(work: Work, upload: Upload, report: ReadReport, fields: list[tuple[FieldSpec, str, dict]], table: pd.DataFrame, path: Path) -> None:
+def _keep(
+    work: Work,
+    upload: Upload,
+    report: ReadReport,
+    fields: list[tuple[FieldSpec, str, dict]],
+    table: pd.DataFrame,
+    path: Path,
+) -> None:
     with work.fenced():
         dataset = Dataset.objects.select_for_update().get(id=upload.dataset_id)
         _choose_key(dataset, fields, report)
         _refuse_repeats(dataset, table, upload)
-        number = (Snapshot.objects.filter(dataset=dataset).order_by("-number").values_list("number", flat=True).first() or 0) + 1
-        key = storage.key_for(work.workspace_id, "datasets", dataset.id, "snapshots", f"{number}-{work.run_id}-{work.lease}.parquet")
+        number = (
+            Snapshot.objects.filter(dataset=dataset).order_by("-number").values_list("number", flat=True).first() or 0
+        ) + 1
+        key = storage.key_for(
+            work.workspace_id, "datasets", dataset.id, "snapshots", f"{number}-{work.run_id}-{work.lease}.parquet"
+        )
         sha256 = storage.put(path, key)
         Snapshot.objects.create(
             dataset=dataset, upload=upload, number=number, storage_key=key, sha256=sha256, rows=report.rows, field_names=report.fields,
@@ -103,7 +121,9 @@ def _replace_fields(dataset: Dataset, fields: list[tuple[FieldSpec, str, dict]])
         facts = facts | {"options": spec.options}
         field = known.pop(spec.name, None)
         if field is None:
-            fresh.append(Field(dataset=dataset, name=spec.name, position=position, detected_type=detected, profile=facts))
+            fresh.append(
+                Field(dataset=dataset, name=spec.name, position=position, detected_type=detected, profile=facts)
+            )
             continue
         field.position, field.detected_type, field.profile = position, detected, facts
         field.save(update_fields=["position", "detected_type", "profile"])

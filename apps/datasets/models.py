@@ -27,7 +27,9 @@ class Dataset(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=STATES), name="dataset_state_is_known"),
-            models.CheckConstraint(condition=Q(duplicates__in=list(DUPLICATE_POLICIES)), name="dataset_policy_is_known"),
+            models.CheckConstraint(
+                condition=Q(duplicates__in=list(DUPLICATE_POLICIES)), name="dataset_policy_is_known"
+            ),
         ]
 
     def __str__(self) -> str:

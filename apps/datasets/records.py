@@ -57,7 +57,10 @@ def key_problems(dataset: Dataset, table: pd.DataFrame) -> dict[str, int]:
 
 def specs_of(dataset: Dataset) -> dict[str, FieldSpec]:
     """The fields' types as decided, with the options settled on the newest snapshot."""
-    return {field.name: FieldSpec(field.name, field.type, field.profile.get("options", {})) for field in Field.objects.filter(dataset=dataset)}
+    return {
+        field.name: FieldSpec(field.name, field.type, field.profile.get("options", {}))
+        for field in Field.objects.filter(dataset=dataset)
+    }
 
 
 def matching(table: pd.DataFrame, filters: list[dict[str, Any]], specs: dict[str, FieldSpec]) -> np.ndarray:
@@ -69,7 +72,7 @@ def matching(table: pd.DataFrame, filters: list[dict[str, Any]], specs: dict[str
 
 
 def words_of(filters: list[dict[str, Any]]) -> str:
-    """"Contract is One year and tenure is more than 12"."""
+    """ "Contract is One year and tenure is more than 12"."""
     return " and ".join(f"{rule['field']} {OPERATORS[rule['op']]} {rule.get('value', '')}".strip() for rule in filters)
 
 

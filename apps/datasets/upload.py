@@ -46,7 +46,7 @@ def receive_path(path: Path, filename: str, user: User | None, dataset: Dataset 
 
 
 def readable_name(filename: str) -> str:
-    """"telco_churn.csv" -> "Telco churn"."""
+    """ "telco_churn.csv" -> "Telco churn"."""
     stem = Path(filename).name.split(".")[0].replace("_", " ").replace("-", " ").strip()
     return (stem[:1].upper() + stem[1:])[:120] or "Table"
 
@@ -64,7 +64,9 @@ def _refuse_unfit(file: UploadedFile) -> None:
     if not file.size:
         raise UploadRefused(f"{file.name} is empty. Export it again and check that it holds records.")
     if file.size > limit:
-        raise UploadRefused(f"{file.name} has {file.size / 1024**2:,.0f} MB; {limit / 1024**2:,.0f} MB is the limit. Split it or pack it as .gz.")
+        raise UploadRefused(
+            f"{file.name} has {file.size / 1024**2:,.0f} MB; {limit / 1024**2:,.0f} MB is the limit. Split it or pack it as .gz."
+        )
     if not (file.name or "").lower().endswith(KNOWN_ENDINGS):
         raise UploadRefused(f"{file.name} is not a table we know. Send CSV, TSV, Excel, JSON lines or Parquet.")
     if storage.free_bytes() < 3 * file.size + 200 * 1024**2:

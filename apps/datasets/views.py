@@ -72,7 +72,13 @@ def reading(request: HttpRequest, dataset_id: int) -> HttpResponse:
 def rows(request: HttpRequest, dataset_id: int) -> HttpResponse:
     found = get_object_or_404(Dataset, id=dataset_id)
     snapshot = newest_snapshot(found)
-    context = {"section": "datasets", "tab": "rows", "dataset": found, "snapshot": snapshot, "table": first_rows(snapshot)}
+    context = {
+        "section": "datasets",
+        "tab": "rows",
+        "dataset": found,
+        "snapshot": snapshot,
+        "table": first_rows(snapshot),
+    }
     return render(request, "datasets/rows.html", context)
 
 
@@ -95,7 +101,9 @@ def choose_type(request: HttpRequest, dataset_id: int, field_id: int) -> HttpRes
         field = decisions.choose_type(field, request.POST["type"], request.user)
     if not request.htmx:
         return redirect("dataset", request.workspace.slug, dataset_id)
-    return render(request, "datasets/_field.html", {"field": field, "dataset": field.dataset, "types": registry().values()})
+    return render(
+        request, "datasets/_field.html", {"field": field, "dataset": field.dataset, "types": registry().values()}
+    )
 
 
 @builder

@@ -83,7 +83,9 @@ def _sign(kind: str, body: dict, widget: Widget) -> str:
 
 
 def _signature(kind: str, encoded: str, widget: Widget) -> str:
-    key = hmac.digest(settings.SECRET_KEY.encode(), f"widget:{widget.workspace_id}:{widget.id}:{widget.turn}".encode(), "sha256")
+    key = hmac.digest(
+        settings.SECRET_KEY.encode(), f"widget:{widget.workspace_id}:{widget.id}:{widget.turn}".encode(), "sha256"
+    )
     return _pack(hmac.new(key, f"{kind}.{encoded}".encode(), hashlib.sha256).digest())
 
 

@@ -33,7 +33,11 @@ logger = logging.getLogger("einstein.widget")
 
 class WidgetForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80)
-    origins = forms.CharField(label="Shown on", max_length=500, help_text="The page's address, such as https://crm.example.com. Several with spaces between.")
+    origins = forms.CharField(
+        label="Shown on",
+        max_length=500,
+        help_text="The page's address, such as https://crm.example.com. Several with spaces between.",
+    )
 
     def clean_origins(self) -> list[str]:
         """Scheme, host and port of each; anything else is refused by name."""
@@ -47,7 +51,9 @@ class WidgetForm(forms.Form):
 
 
 def _enabled(prediction_id: int) -> Prediction:
-    return get_object_or_404(Prediction.objects.select_related("dataset", "champion"), id=prediction_id, champion__isnull=False)
+    return get_object_or_404(
+        Prediction.objects.select_related("dataset", "champion"), id=prediction_id, champion__isnull=False
+    )
 
 
 @viewer
@@ -56,7 +62,12 @@ def widgets(request: HttpRequest, prediction_id: int) -> HttpResponse:
     prediction = _enabled(prediction_id)
     form = WidgetForm(request.POST or None, initial={"name": prediction.name})
     if request.method == "POST" and request.membership.may("builder") and form.is_valid():
-        made = Widget.objects.create(prediction=prediction, name=form.cleaned_data["name"], origins=form.cleaned_data["origins"], created_by=request.user)
+        made = Widget.objects.create(
+            prediction=prediction,
+            name=form.cleaned_data["name"],
+            origins=form.cleaned_data["origins"],
+            created_by=request.user,
+        )
         audit.record(request.user, "widget made", made.name)
         return redirect("widget", request.workspace.slug, prediction.id, made.id)
     found = Widget.objects.filter(prediction=prediction).order_by("-created_at")
@@ -96,7 +107,9 @@ def addresses(request: HttpRequest, prediction_id: int, widget_id: int) -> HttpR
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["key", "score", "band", "einstein_address"])
-    for row in Score.objects.filter(prediction=prediction, scoring_run=newest_run(prediction)).order_by("key").iterator():
+    for row in (
+        Score.objects.filter(prediction=prediction, scoring_run=newest_run(prediction)).order_by("key").iterator()
+    ):
         writer.writerow([row.key, repr(row.value), row.band, record_address(found, row.key)])
     audit.record(request.user, "widget addresses downloaded", found.name)
     response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
@@ -117,7 +130,9 @@ def widget_score(request: HttpRequest) -> HttpResponse:
         logger.info("a widget was refused: %s", refusal)
         answer = None
     if answer is None:
-        return _open(JsonResponse({"title": "No score", "status": 401}, status=401, content_type="application/problem+json"))
+        return _open(
+            JsonResponse({"title": "No score", "status": 401}, status=401, content_type="application/problem+json")
+        )
     return _open(JsonResponse(answer))
 
 
@@ -127,7 +142,11 @@ def _card(permission: Permission) -> dict:
     if prediction.state not in VISIBLE:
         raise NotAllowed("the prediction is not in use")
     Widget.objects.filter(id=widget.id).update(last_shown_at=timezone.now())
-    score = Score.objects.select_related("version", "prediction", "scoring_run").filter(prediction=prediction, key=permission.key).first()
+    score = (
+        Score.objects.select_related("version", "prediction", "scoring_run")
+        .filter(prediction=prediction, key=permission.key)
+        .first()
+    )
     if score is None:
         return {"name": widget.name, "none": f"No score yet for this {prediction.dataset.noun}."}
     answer = stored_answer(score)
@@ -155,7 +174,9 @@ def widget_script(request: HttpRequest) -> HttpResponse:
     script = (settings.BASE_DIR / "static" / "js" / "widget.js").read_text()
     css = (settings.BASE_DIR / "static" / "css" / "widget.css").read_text()
     css = css[css.index("*/") + 2 :].strip()
-    response = HttpResponse(script.replace("__CSS__", css.replace("`", "")), content_type="text/javascript; charset=utf-8")
+    response = HttpResponse(
+        script.replace("__CSS__", css.replace("`", "")), content_type="text/javascript; charset=utf-8"
+    )
     response["Access-Control-Allow-Origin"] = "*"
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     response["Cache-Control"] = "public, max-age=3600"

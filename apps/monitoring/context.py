@@ -10,4 +10,7 @@ from apps.workspaces.scope import in_workspace
 def alerts_in_frame(request: HttpRequest) -> dict:
     if not in_workspace() or getattr(request, "membership", None) is None:
         return {}
-    return {"open_alerts": Alert.objects.filter(state__in=OPEN_STATES).count(), "open_by_prediction": open_by_prediction()}
+    return {
+        "open_alerts": Alert.objects.filter(state__in=OPEN_STATES).count(),
+        "open_by_prediction": open_by_prediction(),
+    }

@@ -25,7 +25,9 @@ class Observation(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["scoring_run", "metric", "field"], name="one_observation_per_run_and_metric"),
+            models.UniqueConstraint(
+                fields=["scoring_run", "metric", "field"], name="one_observation_per_run_and_metric"
+            ),
         ]
         indexes = [models.Index(fields=["prediction", "metric", "-at"], name="observations_newest")]
 

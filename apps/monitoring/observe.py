@@ -62,17 +62,28 @@ def _shift(scored: Scored, reference: dict[str, Any]) -> tuple[str, str, float, 
 
 def _field(spec: FieldSpec, table: pd.DataFrame, reference: dict[str, Any]) -> list[tuple[str, str, float, dict]]:
     parsed = parse(table[spec.name], spec)
-    rows: list[tuple[str, str, float, dict]] = [("blank", spec.name, float(parsed.isna().mean()), {"usual": reference["blank"]})]
+    rows: list[tuple[str, str, float, dict]] = [
+        ("blank", spec.name, float(parsed.isna().mean()), {"usual": reference["blank"]})
+    ]
     if spec.family in {"number", "date"} and "min" in reference:
         low, high = reference["min"], reference["max"]
         bounds = (pd.Timestamp(low), pd.Timestamp(high)) if spec.family == "date" else (low, high)
         # Dates go on: only dates before the learnt range, or in the far future, are strange.
         beyond = parsed < bounds[0] if spec.family == "date" else (parsed < bounds[0]) | (parsed > bounds[1])
         shown = (low[:10], high[:10]) if spec.family == "date" else (f"{low:,.6g}", f"{high:,.6g}")
-        rows.append(("outside", spec.name, float(beyond.mean()), {"count": int(beyond.sum()), "low": shown[0], "high": shown[1]}))
+        rows.append(
+            (
+                "outside",
+                spec.name,
+                float(beyond.mean()),
+                {"count": int(beyond.sum()), "low": shown[0], "high": shown[1]},
+            )
+        )
     elif spec.family == "category" and reference.get("all_levels"):
         text = parsed.dropna().astype(str)
         unseen = text[~text.isin(list(reference["levels"]))]
         examples = [str(level)[:40] for level in unseen.value_counts().head(EXAMPLES).index]
-        rows.append(("outside", spec.name, len(unseen) / max(1, len(parsed)), {"count": len(unseen), "examples": examples}))
+        rows.append(
+            ("outside", spec.name, len(unseen) / max(1, len(parsed)), {"count": len(unseen), "examples": examples})
+        )
     return rows

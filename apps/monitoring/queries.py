@@ -11,12 +11,20 @@ RUNS_SHOWN = 30
 
 def recent_runs(prediction: Prediction) -> list[ScoringRun]:
     """The newest thirty scoring runs, oldest first."""
-    return list(ScoringRun.objects.filter(prediction=prediction).select_related("version").order_by("-as_of", "-id")[:RUNS_SHOWN])[::-1]
+    return list(
+        ScoringRun.objects.filter(prediction=prediction)
+        .select_related("version")
+        .order_by("-as_of", "-id")[:RUNS_SHOWN]
+    )[::-1]
 
 
 def range_history(prediction: Prediction) -> dict[str, list[Observation]]:
     """Per field its share outside the learnt range over the newest thirty runs, oldest first."""
-    runs = ScoringRun.objects.filter(prediction=prediction).order_by("-as_of", "-id").values_list("id", flat=True)[:RUNS_SHOWN]
+    runs = (
+        ScoringRun.objects.filter(prediction=prediction)
+        .order_by("-as_of", "-id")
+        .values_list("id", flat=True)[:RUNS_SHOWN]
+    )
     found: dict[str, list[Observation]] = {}
     for row in Observation.objects.filter(scoring_run_id__in=list(runs), metric="outside").order_by("at"):
         found.setdefault(row.field, []).append(row)

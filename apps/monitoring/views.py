@@ -26,7 +26,9 @@ ALERTS_SHOWN = 100
 @viewer
 def monitoring(request: HttpRequest, prediction_id: int) -> HttpResponse:
     """What the checks see now, and the last thirty runs as charts."""
-    prediction = get_object_or_404(Prediction.objects.select_related("dataset", "champion"), id=prediction_id, champion__isnull=False)
+    prediction = get_object_or_404(
+        Prediction.objects.select_related("dataset", "champion"), id=prediction_id, champion__isnull=False
+    )
     watch = Watch.objects.filter(prediction=prediction).first()
     findings = watch.findings if watch else {}
     runs = recent_runs(prediction)
@@ -46,7 +48,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     """Every alert, the open ones first."""
     found = Alert.objects.select_related("prediction").order_by("resolved_at", "-opened_at")
     context = {
-        "section": "alerts", "open": [a for a in found.filter(state__in=OPEN_STATES)[:ALERTS_SHOWN]],
+        "section": "alerts", "open": list(found.filter(state__in=OPEN_STATES)[:ALERTS_SHOWN]),
         "closed": found.filter(state="resolved").order_by("-resolved_at")[:ALERTS_SHOWN], "watched": Watch.objects.filter(prediction__state="active").count(),
     }  # fmt: skip
     return render(request, "monitoring/alerts.html", context)
@@ -56,7 +58,13 @@ def alerts(request: HttpRequest) -> HttpResponse:
 def alert(request: HttpRequest, alert_id: int) -> HttpResponse:
     """One alert: what happened, since when, likely why, what it affects, what to do."""
     found = get_object_or_404(Alert.objects.select_related("prediction__dataset", "acknowledged_by"), id=alert_id)
-    context = {"section": "alerts", "alert": found, "prediction": found.prediction, "events": found.events.order_by("-at"), "snoozes": SNOOZES.items()}
+    context = {
+        "section": "alerts",
+        "alert": found,
+        "prediction": found.prediction,
+        "events": found.events.order_by("-at"),
+        "snoozes": SNOOZES.items(),
+    }
     return render(request, "monitoring/alert.html", context)
 
 

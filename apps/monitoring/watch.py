@@ -74,7 +74,10 @@ def facts_of(prediction: Prediction) -> Facts:
 
 def _grace(prediction: Prediction) -> float:
     """The larger of the setting (one hour) and three times the usual duration."""
-    usual = [run.seconds or 0.0 for run in Run.objects.filter(kind="score", subject_id=prediction.id, state="succeeded").order_by("-id")[:5]]
+    usual = [
+        run.seconds or 0.0
+        for run in Run.objects.filter(kind="score", subject_id=prediction.id, state="succeeded").order_by("-id")[:5]
+    ]
     return max(float(settings.GRACE_SECONDS), 3 * max(usual, default=0.0))
 
 
@@ -84,11 +87,19 @@ def _follow(prediction: Prediction, kind: str, finding: Finding) -> None:
     if finding.failing:
         if alert is None:
             alert = Alert.objects.create(
-                prediction=prediction, check_kind=kind, severity=finding.severity, title=finding.title, answers=finding.answers
+                prediction=prediction,
+                check_kind=kind,
+                severity=finding.severity,
+                title=finding.title,
+                answers=finding.answers,
             )
             note(alert, "failed", finding.sees)
         _wake(alert, now)
-        if alert.state == "open" and alert.told_at is None and alert.opened_at + timedelta(seconds=settings.GROUPING_SECONDS) <= now:
+        if (
+            alert.state == "open"
+            and alert.told_at is None
+            and alert.opened_at + timedelta(seconds=settings.GROUPING_SECONDS) <= now
+        ):
             tell_opened(alert)
     elif alert is not None and finding.failing is False:
         alert.state, alert.resolved_at = "resolved", now
@@ -106,7 +117,9 @@ def _wake(alert: Alert, now: datetime) -> None:
 
 def _fall_silent(prediction: Prediction) -> None:
     """Paused, archived and deleted predictions never alert: what is open is closed without a word."""
-    Alert.objects.filter(prediction=prediction, state__in=OPEN_STATES).update(state="resolved", resolved_at=timezone.now())
+    Alert.objects.filter(prediction=prediction, state__in=OPEN_STATES).update(
+        state="resolved", resolved_at=timezone.now()
+    )
 
 
 def note(alert: Alert, kind: str, words: str) -> None:

@@ -20,4 +20,6 @@ class OutboxEmailBackend(BaseEmailBackend):
 def _row(message: EmailMessage, to: str) -> AccountMessage:
     html = next((part.content for part in getattr(message, "alternatives", []) if part.mimetype == "text/html"), "")
     subject = " ".join(message.subject.split())[:250]
-    return AccountMessage(to=to, subject=subject, text=message.body, html=html, message_id=make_msgid(domain="einstein"))
+    return AccountMessage(
+        to=to, subject=subject, text=message.body, html=html, message_id=make_msgid(domain="einstein")
+    )

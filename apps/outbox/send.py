@@ -39,7 +39,9 @@ def send_due() -> int:
 def _send_account_messages() -> int:
     now = timezone.now()
     with transaction.atomic():
-        due = AccountMessage.objects.select_for_update(skip_locked=True).filter(state="pending", due_at__lte=now)[:BATCH]
+        due = AccountMessage.objects.select_for_update(skip_locked=True).filter(state="pending", due_at__lte=now)[
+            :BATCH
+        ]
         for message in due:
             _attempt(message)
     return len(due)
@@ -63,7 +65,9 @@ def _note_failure(message: MessageBase, error: Exception) -> None:
         message.state = "dead"
     else:
         message.due_at = timezone.now() + timedelta(seconds=RETRY_SECONDS[message.attempts - 1])
-    logger.warning("message %s to its recipient failed (try %s): %s", message.message_id, message.attempts, message.last_error)
+    logger.warning(
+        "message %s to its recipient failed (try %s): %s", message.message_id, message.attempts, message.last_error
+    )
 
 
 def _is_permanent(error: Any) -> bool:

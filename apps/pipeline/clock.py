@@ -31,7 +31,9 @@ def run_clock(stop: threading.Event) -> None:
         ("check", check_due, min(1.0, settings.CHECK_SECONDS / 4)),
         ("mail", send_due, 1.0),
     ]
-    threads = [threading.Thread(target=_repeat, args=(name, duty, pause, stop), name=name) for name, duty, pause in duties]
+    threads = [
+        threading.Thread(target=_repeat, args=(name, duty, pause, stop), name=name) for name, duty, pause in duties
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -66,7 +66,11 @@ def perform(work: Work) -> None:
     except Exception:
         reference = secrets.token_hex(4)
         logger.exception("reference %s: run %s (%s) failed", reference, work.run_id, work.kind)
-        _end(work, "failed", f"Something went wrong on our side. Try again; if it stays, give your operator the reference {reference}.")
+        _end(
+            work,
+            "failed",
+            f"Something went wrong on our side. Try again; if it stays, give your operator the reference {reference}.",
+        )
 
 
 def _end(work: Work, state: str, sentence: str) -> None:
@@ -84,7 +88,11 @@ def _try_again(work: Work) -> None:
         if run.attempts < MOST_ATTEMPTS:
             Run.objects.filter(id=run.id).update(state="queued", lease=F("lease") + 1, due_at=timezone.now())
             return
-    _end(work, "failed", "The training was killed three times, probably because memory ran out. Use fewer fields, or ask your operator.")
+    _end(
+        work,
+        "failed",
+        "The training was killed three times, probably because memory ran out. Use fewer fields, or ask your operator.",
+    )
 
 
 def after_failure(workspace_id: int, run_id: int) -> None:

@@ -23,15 +23,35 @@ def y_axis(**extra: Any) -> dict[str, Any]:
     return {"gridcolor": "--chart-grid", "zeroline": False, "fixedrange": True, "nticks": 4, **extra}
 
 
-def figure(title: str, unit: str, label: str, data: list[dict], layout: dict, columns: list[str], rows: list[list[Any]], **extra: Any) -> dict[str, Any]:
+def figure(
+    title: str,
+    unit: str,
+    label: str,
+    data: list[dict],
+    layout: dict,
+    columns: list[str],
+    rows: list[list[Any]],
+    **extra: Any,
+) -> dict[str, Any]:
     """What the chart template needs: title, unit, the sentence for readers, plot, table."""
-    return {"title": title, "unit": unit, "label": label, "plot": {"data": data, "layout": BASE | layout}, "columns": columns, "rows": rows, **extra}
+    return {
+        "title": title,
+        "unit": unit,
+        "label": label,
+        "plot": {"data": data, "layout": BASE | layout},
+        "columns": columns,
+        "rows": rows,
+        **extra,
+    }
 
 
 def quality_words(task: str) -> tuple[str, str]:
     """(what the quality counts, with guessing) by task."""
     if task == "binary":
-        return "tells the two answers apart {} times out of 100", "Each step is a better model; guessing would be right 50 times"
+        return (
+            "tells the two answers apart {} times out of 100",
+            "Each step is a better model; guessing would be right 50 times",
+        )
     if task == "multiclass":
         return "is right {} times out of 100", "Each step is a better model"
     return "explains {}% of the differences", "Each step is a better model; always saying the average explains 0%"
@@ -56,7 +76,9 @@ def tried_kinds(prediction: Prediction, run: Run | None) -> list[tuple[str, int,
     """(kind of model, tried, best of 100) for the table below the curve."""
     kinds = run.progress.get("kinds", {}) if run else {}
     titles = {kind: family.title for kind, family in FAMILIES.items()}
-    rows = [(titles.get(kind, kind), int(entry["tried"]), round(100 * entry["best"], 1)) for kind, entry in kinds.items()]
+    rows = [
+        (titles.get(kind, kind), int(entry["tried"]), round(100 * entry["best"], 1)) for kind, entry in kinds.items()
+    ]
     return sorted(rows, key=lambda row: -row[2])
 
 
@@ -67,9 +89,27 @@ def gains(card: dict[str, Any], nouns: str, yes_words: str) -> dict[str, Any]:
     title = f"Pick one in five and you reach {at_fifth:.0%} of those with {yes_words}"
     x, y = [100 * share for share, _ in points], [100 * reached for _, reached in points]
     data = [
-        {"x": [0, 100], "y": [0, 100], "mode": "lines", "line": {"color": "--chart-rest", "width": 1.5, "dash": "dash"}, "hoverinfo": "skip"},
-        {"x": x, "y": y, "mode": "lines", "line": LINE, "hovertemplate": "highest %{x:.0f}%: reaches %{y:.0f}%<extra></extra>"},
-        {"x": [20], "y": [100 * at_fifth], "mode": "markers", "marker": {"size": 9, "color": "--chart-1"}, "hoverinfo": "skip"},
+        {
+            "x": [0, 100],
+            "y": [0, 100],
+            "mode": "lines",
+            "line": {"color": "--chart-rest", "width": 1.5, "dash": "dash"},
+            "hoverinfo": "skip",
+        },
+        {
+            "x": x,
+            "y": y,
+            "mode": "lines",
+            "line": LINE,
+            "hovertemplate": "highest %{x:.0f}%: reaches %{y:.0f}%<extra></extra>",
+        },
+        {
+            "x": [20],
+            "y": [100 * at_fifth],
+            "mode": "markers",
+            "marker": {"size": 9, "color": "--chart-1"},
+            "hoverinfo": "skip",
+        },
     ]
     note = [{"x": 78, "y": 62, "text": "at random", "showarrow": False, "font": {"size": 12, "color": "--chart-ink"}},
             {"x": 22, "y": 100 * at_fifth - 9, "text": f"pick 20%<br><b>reach {at_fifth:.0%}</b>", "showarrow": False, "xanchor": "left", "align": "left",
@@ -97,7 +137,15 @@ def calibration(card: dict[str, Any], nouns: str) -> dict[str, Any]:
               "annotations": note, "height": 280}  # fmt: skip
     rows = [[f"{p[0]:.0%}", f"{p[1]:.0%}", f"{p[2]:,}"] for p in points]
     unit = f"Each dot is about {round(sum(p[2] for p in points) / len(points)):,} test {nouns}; the lines show how sure we are"
-    return figure(title, unit, "Scores against what happened, in ten groups.", data, layout, ["Score said", "Happened", nouns.capitalize()], rows)
+    return figure(
+        title,
+        unit,
+        "Scores against what happened, in ten groups.",
+        data,
+        layout,
+        ["Score said", "Happened", nouns.capitalize()],
+        rows,
+    )
 
 
 def said_and_true(card: dict[str, Any], outcome: str) -> dict[str, Any]:
@@ -114,4 +162,13 @@ def said_and_true(card: dict[str, Any], outcome: str) -> dict[str, Any]:
     layout = {"xaxis": x_axis(title={"text": f"{outcome} as predicted"}), "yaxis": y_axis(title={"text": f"{outcome} as it was"}), "height": 320,
               "margin": {"l": 64, "r": 16, "t": 10, "b": 44}}  # fmt: skip
     rows = [[f"{share:.0%} of records", f"{error:,.4g}"] for share, error in card["within"]]
-    return figure(title, "Each dot is a test record; the dashed line is perfect", f"{title}.", data, layout, ["For", "The error is at most"], rows, size="tall")
+    return figure(
+        title,
+        "Each dot is a test record; the dashed line is perfect",
+        f"{title}.",
+        data,
+        layout,
+        ["For", "The error is at most"],
+        rows,
+        size="tall",
+    )

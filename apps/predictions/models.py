@@ -48,7 +48,9 @@ class Prediction(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [models.CheckConstraint(condition=Q(state__in=STATES), name="prediction_state_is_known")]
-        indexes = [models.Index(fields=["next_run_at"], condition=Q(state="active"), name="predictions_due")]  # the clock
+        indexes = [
+            models.Index(fields=["next_run_at"], condition=Q(state="active"), name="predictions_due")
+        ]  # the clock
 
     def __str__(self) -> str:
         return self.name
@@ -76,7 +78,9 @@ class ModelVersion(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["prediction", "number"], name="one_version_per_number"),
-            models.UniqueConstraint(fields=["prediction"], condition=Q(state="champion"), name="one_champion_per_prediction"),
+            models.UniqueConstraint(
+                fields=["prediction"], condition=Q(state="champion"), name="one_champion_per_prediction"
+            ),
             models.CheckConstraint(condition=Q(state__in=VERSION_STATES), name="version_state_is_known"),
         ]
 

@@ -11,11 +11,20 @@ from apps.predictions.models import ModelVersion, Prediction
 from einstein.web.templatetags.words import plural
 
 GRADES = {
-    "A": ("very good", "It is right so often that you can let it choose whom to look at first, and nearly trust a single score."),
-    "B": ("good", "It ranks far better than guessing. Use it to choose whom to look at first. Do not treat one score as certain."),
+    "A": (
+        "very good",
+        "It is right so often that you can let it choose whom to look at first, and nearly trust a single score.",
+    ),
+    "B": (
+        "good",
+        "It ranks far better than guessing. Use it to choose whom to look at first. Do not treat one score as certain.",
+    ),
     "C": ("fair", "It is clearly better than guessing. Use it to sort long lists, not to judge one record."),
     "D": ("weak", "It is a little better than guessing. Look for fields that say more before you rely on it."),
-    "E": ("no better than guessing", "On records it never saw it was no better than guessing. The fields do not hold the answer, or there are too few records."),
+    "E": (
+        "no better than guessing",
+        "On records it never saw it was no better than guessing. The fields do not hold the answer, or there are too few records.",
+    ),
 }
 METRIC_WORDS = {
     "auc": ("Ranking (ROC AUC)", "guessing is 0.5, perfect is 1"), "log_loss": ("Log loss", "lower is better; punishes being sure and wrong"),
@@ -55,11 +64,18 @@ def _headline(task: str, card: dict[str, Any]) -> tuple[str, str]:
         return "Tells a yes from a no", f"{100 * metrics['auc']['value']:.0f} times out of 100"
     if task == "multiclass":
         return "Names the right answer", f"{card['right']:,} of {card['test_records']:,} times"
-    return "Is off by, on average", f"{metrics['mae']['value']:,.4g} instead of {card['baseline_error']:,.4g} by always saying the average"
+    return (
+        "Is off by, on average",
+        f"{metrics['mae']['value']:,.4g} instead of {card['baseline_error']:,.4g} by always saying the average",
+    )
 
 
 def _metrics(card: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
-        (METRIC_WORDS[name][0], f"{entry['value']:,.4g} ({entry['low']:,.4g} to {entry['high']:,.4g})", METRIC_WORDS[name][1])
+        (
+            METRIC_WORDS[name][0],
+            f"{entry['value']:,.4g} ({entry['low']:,.4g} to {entry['high']:,.4g})",
+            METRIC_WORDS[name][1],
+        )
         for name, entry in card["metrics"].items()
     ]

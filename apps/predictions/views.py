@@ -85,7 +85,9 @@ def _wizard_context(prediction: Prediction, step: str) -> dict:
     if step == "data":
         facts["datasets"] = Dataset.objects.filter(state="active").order_by("-updated_at")[:200]
     elif step in {"outcome", "records", "fields"}:
-        facts = {"outcome": wizard.outcome_screen, "records": wizard.records_screen, "fields": wizard.fields_screen}[step](prediction)
+        facts = {"outcome": wizard.outcome_screen, "records": wizard.records_screen, "fields": wizard.fields_screen}[
+            step
+        ](prediction)
     elif step == "review":
         facts["used"] = wizard.used_field_count(prediction)
     names = list(wizard.STEPS)
@@ -103,7 +105,13 @@ def version(request: HttpRequest, prediction_id: int, number: int) -> HttpRespon
     """A version's page: its training while it lasts, then its scorecard."""
     prediction = get_object_or_404(Prediction.objects.select_related("dataset", "champion"), id=prediction_id)
     found = get_object_or_404(ModelVersion.objects.select_related("snapshot"), prediction=prediction, number=number)
-    context = {"section": "predictions", "tab": "scorecard", "prediction": prediction, "version": found, "versions": version_list(prediction)}
+    context = {
+        "section": "predictions",
+        "tab": "scorecard",
+        "prediction": prediction,
+        "version": found,
+        "versions": version_list(prediction),
+    }
     if found.state in {"training", "failed"}:
         return render(request, "predictions/training.html", context | _training_context(prediction, found))
     return render(request, "predictions/scorecard.html", context | scorecard_page(prediction, found))
@@ -164,7 +172,10 @@ def enable_version(request: HttpRequest, prediction_id: int, number: int) -> Htt
 def download_scorecard(request: HttpRequest, prediction_id: int, number: int) -> HttpResponse:
     """The scorecard with every number, as JSON."""
     found = get_object_or_404(ModelVersion, prediction_id=prediction_id, number=number)
-    response = JsonResponse({key: found.facts.get(key) for key in ("outcome", "scorecard", "left_out", "to_check", "hash")}, json_dumps_params={"indent": 1})
+    response = JsonResponse(
+        {key: found.facts.get(key) for key in ("outcome", "scorecard", "left_out", "to_check", "hash")},
+        json_dumps_params={"indent": 1},
+    )
     response["Content-Disposition"] = f'attachment; filename="scorecard-{found.prediction_id}-{number}.json"'
     return response
 

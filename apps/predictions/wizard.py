@@ -82,7 +82,11 @@ def _save_data(prediction: Prediction, answers: QueryDict) -> list[str]:
     if prediction.dataset_id != chosen.id:
         _forget_fields(prediction)
     prediction.dataset = chosen
-    return [] if newest_snapshot(chosen) else [f"{chosen.name} holds no records yet. Wait until its file is read, or upload another."]
+    return (
+        []
+        if newest_snapshot(chosen)
+        else [f"{chosen.name} holds no records yet. Wait until its file is read, or upload another."]
+    )
 
 
 def _forget_fields(prediction: Prediction) -> None:
@@ -106,7 +110,9 @@ def _save_outcome(prediction: Prediction, answers: QueryDict) -> list[str]:
     prediction.outcome_kind = kind if kind in KINDS else suggest_task(prediction.outcome_field, values)
     counts = answers_of(values)
     positive = answers.get("positive", "")
-    prediction.positive = positive if positive in counts else suggested_positive(counts) if len(counts) <= ANSWERS_SHOWN else ""
+    prediction.positive = (
+        positive if positive in counts else suggested_positive(counts) if len(counts) <= ANSWERS_SHOWN else ""
+    )
     if before[:2] != (prediction.outcome_field, prediction.outcome_kind):
         prediction.fields_seen = False
     return _unlearnable(prediction, values)
@@ -138,7 +144,9 @@ def _save_records(prediction: Prediction, answers: QueryDict) -> list[str]:
     prediction.score_mode = mode if mode in {"open", "all", "filtered"} else "open"
     prediction.score_filters, score_errors = _filters(prediction, answers, "score") if mode == "filtered" else ([], [])
     time_field = answers.get("time_field", "")
-    prediction.time_field = time_field if Field.objects.filter(dataset=prediction.dataset, name=time_field).exists() else ""
+    prediction.time_field = (
+        time_field if Field.objects.filter(dataset=prediction.dataset, name=time_field).exists() else ""
+    )
     errors = learn_errors + score_errors
     return errors or _too_few(prediction)
 
@@ -200,7 +208,9 @@ def outcome_screen(prediction: Prediction) -> dict[str, Any]:
     counts = answers_of(values) if values is not None else {}
     if values is not None and not prediction.outcome_kind:
         prediction.outcome_kind = suggest_task(prediction.outcome_field, values)
-    shown = sorted(fields, key=lambda item: (item.name != prediction.outcome_field, item.type != "yes_no", item.position))
+    shown = sorted(
+        fields, key=lambda item: (item.name != prediction.outcome_field, item.type != "yes_no", item.position)
+    )
     return {
         "fields": shown[:200], "kinds": KINDS.items(), "answers": list(counts.items())[:ANSWERS_SHOWN], "answer_count": len(counts),
         "known": sum(counts.values()), "operators": OPERATORS.items(), "all_fields": [item.name for item in fields],
@@ -231,7 +241,9 @@ def fields_screen(prediction: Prediction) -> dict[str, Any]:
         finding = findings.get(item.name)
         if item.name == prediction.dataset.key_field:
             finding = Finding(item.name, "id", True, "It names the record; a model would only memorise it.")
-        used = item.name not in prediction.ignored_fields if prediction.fields_seen else not (finding and finding.certain)
+        used = (
+            item.name not in prediction.ignored_fields if prediction.fields_seen else not (finding and finding.certain)
+        )
         if prediction.fields_seen and finding and finding.certain:
             used = item.name in prediction.kept_fields
         rows.append({"field": item, "finding": finding, "used": used})
@@ -244,11 +256,22 @@ def findings_of(prediction: Prediction) -> list[Finding]:
     table = learning_table(prediction, load(newest_snapshot(prediction.dataset)))
     positive = "Yes" if prediction.outcome_kind == "rule" else prediction.positive or None
     try:
-        outcome = read_outcome(target_of(prediction), table[target_of(prediction)], prediction.task, positive if prediction.task == "binary" else None)
+        outcome = read_outcome(
+            target_of(prediction),
+            table[target_of(prediction)],
+            prediction.task,
+            positive if prediction.task == "binary" else None,
+        )
     except DataProblem:
         return []
-    hidden = {target_of(prediction), prediction.rule.get("field"), *([prediction.dataset.key_field] if prediction.dataset.key_field else [])}
-    specs = [spec for name, spec in specs_of(prediction.dataset).items() if name not in hidden and name in table.columns]
+    hidden = {
+        target_of(prediction),
+        prediction.rule.get("field"),
+        *([prediction.dataset.key_field] if prediction.dataset.key_field else []),
+    }
+    specs = [
+        spec for name, spec in specs_of(prediction.dataset).items() if name not in hidden and name in table.columns
+    ]
     return inspect_fields(table[outcome.known].reset_index(drop=True), specs[:FIELDS_CHECKED], outcome)
 
 
@@ -259,7 +282,10 @@ def counts_of(prediction: Prediction) -> dict[str, int]:
     try:
         table = _with_outcome(prediction)
         specs = specs_of(prediction.dataset)
-        return {"learn": int(learn_mask(prediction, table, specs).sum()), "score": int(score_mask(prediction, table, specs).sum())}
+        return {
+            "learn": int(learn_mask(prediction, table, specs).sum()),
+            "score": int(score_mask(prediction, table, specs).sum()),
+        }
     except KeyError:
         return {}  # the outcome field left the dataset; the outcome screen says so
 
@@ -279,14 +305,21 @@ def _column(prediction: Prediction, name: str) -> pd.Series | None:
 def _filters(prediction: Prediction, answers: QueryDict, prefix: str) -> tuple[list[dict[str, str]], list[str]]:
     """The filter lines of a form: complete ones, and sentences about those that cannot be read."""
     known, filters, errors = specs_of(prediction.dataset), [], []
-    lines = zip(answers.getlist(f"{prefix}_field"), answers.getlist(f"{prefix}_op"), answers.getlist(f"{prefix}_value"), strict=False)
+    lines = zip(
+        answers.getlist(f"{prefix}_field"),
+        answers.getlist(f"{prefix}_op"),
+        answers.getlist(f"{prefix}_value"),
+        strict=False,
+    )
     for name, op, value in list(lines)[:MOST_FILTERS]:
         if name not in known or op not in OPERATORS:
             continue
         if op not in NEEDS_NO_VALUE and not value.strip():
             errors.append(f"Say what {name} should be compared with.")
         elif op in NEEDS_NUMBER and pd.isna(_as_comparable(value, known[name])):
-            errors.append(f"{name} {OPERATORS[op]} needs a {'date' if known[name].family == 'date' else 'number'}; {value} is none.")
+            errors.append(
+                f"{name} {OPERATORS[op]} needs a {'date' if known[name].family == 'date' else 'number'}; {value} is none."
+            )
         else:
             filters.append({"field": name, "op": op, "value": value.strip()})
     return filters, errors
@@ -305,4 +338,8 @@ def _rows(filters: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def used_field_count(prediction: Prediction) -> int:
-    return Field.objects.filter(dataset=prediction.dataset).exclude(name__in=[*ignored_of(prediction), prediction.outcome_field]).count()
+    return (
+        Field.objects.filter(dataset=prediction.dataset)
+        .exclude(name__in=[*ignored_of(prediction), prediction.outcome_field])
+        .count()
+    )

@@ -56,7 +56,8 @@ def dispatch_due(queue: str) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         # What was handed over, is no longer in the broker and was claimed by nobody was lost with a killed worker.
         cursor.execute(
-            "SELECT workspace_id, id FROM dispatch_runs(%s, %s, %s)", [queue, room, UNCLAIMED_SECONDS if idle_broker else None]
+            "SELECT workspace_id, id FROM dispatch_runs(%s, %s, %s)",
+            [queue, room, UNCLAIMED_SECONDS if idle_broker else None],
         )
         handed = cursor.fetchall()
         for workspace_id, run_id in handed:

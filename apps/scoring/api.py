@@ -24,7 +24,9 @@ VISIBLE = ["active", "paused"]
 
 def visible_prediction(prediction_id: int) -> Prediction:
     """A prediction that answers calls: not archived or deleted, with an enabled version."""
-    found = get_object_or_404(Prediction.objects.select_related("dataset", "champion"), id=prediction_id, state__in=[*VISIBLE, "draft"])
+    found = get_object_or_404(
+        Prediction.objects.select_related("dataset", "champion"), id=prediction_id, state__in=[*VISIBLE, "draft"]
+    )
     if found.champion_id is None:
         raise Conflict(f"{found.name} has no enabled version yet.")
     return found

@@ -25,10 +25,31 @@ def score_distribution(prediction: Prediction, run: ScoringRun) -> dict[str, Any
     counts = [count for _, _, count in run.histogram]
     colours = ["--chart-1" if left >= cut - 1e-9 else "--chart-rest" for left, _, _ in run.histogram]
     suffix = "" if prediction.task == "regression" else "%"
-    data = [{"type": "bar", "x": middles, "y": counts, "marker": {"color": colours}, "hovertemplate": "%{y:,} at about %{x:,.3g}" + suffix + "<extra></extra>"}]
+    data = [
+        {
+            "type": "bar",
+            "x": middles,
+            "y": counts,
+            "marker": {"color": colours},
+            "hovertemplate": "%{y:,} at about %{x:,.3g}" + suffix + "<extra></extra>",
+        }
+    ]
     layout = {"xaxis": x_axis(ticksuffix=suffix), "yaxis": y_axis(rangemode="tozero"), "bargap": 0.08, "height": 190}
-    rows = [[f"{scale * left:,.4g}{suffix} to {scale * right:,.4g}{suffix}", f"{count:,}"] for left, right, count in run.histogram if count]
-    return figure(title, f"{nouns.capitalize()} by score; the High band is dark", f"{title}.", data, layout, ["Score", nouns.capitalize()], rows, size="low")
+    rows = [
+        [f"{scale * left:,.4g}{suffix} to {scale * right:,.4g}{suffix}", f"{count:,}"]
+        for left, right, count in run.histogram
+        if count
+    ]
+    return figure(
+        title,
+        f"{nouns.capitalize()} by score; the High band is dark",
+        f"{title}.",
+        data,
+        layout,
+        ["Score", nouns.capitalize()],
+        rows,
+        size="low",
+    )
 
 
 def reasons(prediction: Prediction, score: Score) -> dict[str, Any] | None:
@@ -47,8 +68,19 @@ def reasons(prediction: Prediction, score: Score) -> dict[str, Any] | None:
              "cliponaxis": False, "hoverinfo": "skip"}]  # fmt: skip
     layout = {"xaxis": x_axis(showticklabels=False, range=[-1.5 * widest, 1.5 * widest]), "yaxis": {"automargin": True, "fixedrange": True, "ticksuffix": "  "},
               "height": 60 + 36 * len(shown), "margin": {"l": 10, "r": 10, "t": 6, "b": 10}}  # fmt: skip
-    rows = [[value_words(reason["field"], reason["value"]), f"{reason['direction']} {reason['size']}".strip()] for reason in score.reasons]
-    return figure(title, f"How each field moves this {prediction.dataset.noun} away from the average", f"{title}.", data, layout, ["Field", "Effect"], rows)
+    rows = [
+        [value_words(reason["field"], reason["value"]), f"{reason['direction']} {reason['size']}".strip()]
+        for reason in score.reasons
+    ]
+    return figure(
+        title,
+        f"How each field moves this {prediction.dataset.noun} away from the average",
+        f"{title}.",
+        data,
+        layout,
+        ["Field", "Effect"],
+        rows,
+    )
 
 
 def history(prediction: Prediction, points: list[tuple[datetime, float]]) -> dict[str, Any]:
@@ -56,11 +88,19 @@ def history(prediction: Prediction, points: list[tuple[datetime, float]]) -> dic
     scale, suffix = (1, "") if prediction.task == "regression" else (100, "%")
     values = [scale * value for _, value in points]
     change = values[-1] - values[0]
-    words = "has not changed" if abs(change) < 0.5 else f"went {'up' if change > 0 else 'down'} from {values[0]:,.4g}{suffix} to {values[-1]:,.4g}{suffix}"
+    words = (
+        "has not changed"
+        if abs(change) < 0.5
+        else f"went {'up' if change > 0 else 'down'} from {values[0]:,.4g}{suffix} to {values[-1]:,.4g}{suffix}"
+    )
     title = f"The score {words} over {len(points)} runs"
     data = [{"x": [when.isoformat() for when, _ in points], "y": values, "mode": "lines+markers", "line": {"color": "--chart-1", "width": 2.25},
              "marker": {"size": 6, "color": "--chart-1"}}]  # fmt: skip
-    layout = {"xaxis": x_axis(), "yaxis": y_axis(ticksuffix=suffix, **({"range": [0, 100]} if suffix else {})), "height": 200}
+    layout = {
+        "xaxis": x_axis(),
+        "yaxis": y_axis(ticksuffix=suffix, **({"range": [0, 100]} if suffix else {})),
+        "height": 200,
+    }
     rows = [[f"{when:%d %b %H:%M}", f"{value:,.4g}{suffix}"] for (when, _), value in zip(points, values, strict=True)]
     return figure(title, "", f"{title}.", data, layout, ["When", "Score"], rows, size="low")
 

@@ -25,8 +25,16 @@ def current_scores(prediction: Prediction, run: ScoringRun | None, band: str, ke
 def neighbours(score: Score) -> tuple[Score | None, Score | None]:
     """The records with the next higher and the next lower score of the same run."""
     same = Score.objects.filter(prediction_id=score.prediction_id, scoring_run_id=score.scoring_run_id)
-    higher = same.filter(Q(value__gt=score.value) | Q(value=score.value, key__lt=score.key)).order_by("value", "-key").first()
-    lower = same.filter(Q(value__lt=score.value) | Q(value=score.value, key__gt=score.key)).order_by("-value", "key").first()
+    higher = (
+        same.filter(Q(value__gt=score.value) | Q(value=score.value, key__lt=score.key))
+        .order_by("value", "-key")
+        .first()
+    )
+    lower = (
+        same.filter(Q(value__lt=score.value) | Q(value=score.value, key__gt=score.key))
+        .order_by("-value", "key")
+        .first()
+    )
     return higher, lower
 
 

@@ -121,7 +121,13 @@ def _as_table(records: pd.DataFrame, scores: Scores, learnt: np.ndarray) -> pd.D
 
 
 def _keep(
-    work: Work, prediction: Prediction, version: ModelVersion, snapshot: Snapshot, fingerprint: str, rows: pd.DataFrame, records: int
+    work: Work,
+    prediction: Prediction,
+    version: ModelVersion,
+    snapshot: Snapshot,
+    fingerprint: str,
+    rows: pd.DataFrame,
+    records: int,
 ) -> ScoringRun:
     as_of = timezone.now()
     key = storage.key_for(work.workspace_id, "scores", prediction.id, f"{work.run_id}-{work.lease}.parquet")
@@ -161,7 +167,9 @@ def _upsert(rows: pd.DataFrame, prediction: Prediction, version: ModelVersion, r
         )
         with cursor.copy(f"COPY incoming ({', '.join(COLUMNS)}) FROM STDIN") as copy:
             for row in rows[COLUMNS].itertuples(index=False):
-                copy.write_row((row.key, float(row.value), str(row.predicted)[:220], row.band, row.reasons, bool(row.seen)))
+                copy.write_row(
+                    (row.key, float(row.value), str(row.predicted)[:220], row.band, row.reasons, bool(row.seen))
+                )
         cursor.execute(
             "INSERT INTO scoring_score (workspace_id, prediction_id, version_id, scoring_run_id, key, value, predicted, band, reasons, seen, as_of) "
             "SELECT %s, %s, %s, %s, key, value, predicted, band, reasons, seen, %s FROM incoming "

@@ -109,16 +109,31 @@ class _Line:
 def _csv_lines(workspace_id: int, prediction_id: int, run_id: int) -> Iterator[str]:
     """Runs after the view has ended, so it opens the workspace itself, one chunk at a time."""
     writer = csv.writer(_Line())
-    yield "\ufeff" + writer.writerow(["key", "score", "predicted", "band", "reason_1", "reason_2", "reason_3", "seen_in_training", "as_of"])
+    yield "\ufeff" + writer.writerow(
+        ["key", "score", "predicted", "band", "reason_1", "reason_2", "reason_3", "seen_in_training", "as_of"]
+    )
     after = ""
     while True:
         with workspace_scope(workspace_id):
-            chunk = list(Score.objects.filter(prediction_id=prediction_id, scoring_run_id=run_id, key__gt=after).order_by("key")[:DOWNLOAD_CHUNK])
+            chunk = list(
+                Score.objects.filter(prediction_id=prediction_id, scoring_run_id=run_id, key__gt=after).order_by("key")[
+                    :DOWNLOAD_CHUNK
+                ]
+            )
         if not chunk:
             return
         for row in chunk:
             reasons = [reason_words(reason) for reason in row.reasons[:3]]
-            cells = [row.key, repr(row.value), row.predicted, row.band, *reasons, *[""] * (3 - len(reasons)), row.seen, row.as_of.isoformat()]
+            cells = [
+                row.key,
+                repr(row.value),
+                row.predicted,
+                row.band,
+                *reasons,
+                *[""] * (3 - len(reasons)),
+                row.seen,
+                row.as_of.isoformat(),
+            ]
             yield writer.writerow([_harmless(cell) for cell in cells])
         after = chunk[-1].key
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 def create_key(creator: User, name: str, scope: str) -> tuple[ApiKey, str]:
     """Make a key; its plain text is returned this once and never stored."""
     plain = f"ek_{secrets.token_urlsafe(32)}"
-    key = ApiKey.objects.create(name=name, prefix=plain[:9], key_hash=hash_token(plain), scope=scope, created_by=creator)
+    key = ApiKey.objects.create(
+        name=name, prefix=plain[:9], key_hash=hash_token(plain), scope=scope, created_by=creator
+    )
     audit.record(creator, "API key created", name, scope=scope)
     return key, plain
 

@@ -16,7 +16,9 @@ class SignupFields(forms.Form):
     """What sign-up asks beyond e-mail and password."""
 
     name = forms.CharField(label="Your name", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"}))
-    company = forms.CharField(label="Company", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "organization"}))
+    company = forms.CharField(
+        label="Company", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "organization"})
+    )
     timezone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-timezone": ""}))
     field_order = ["name", "company", "email", "password1"]
 
@@ -45,7 +47,9 @@ class ApiKeyForm(forms.Form):
 
 class WorkspaceForm(forms.Form):
     name = forms.CharField(label="Name", max_length=120)
-    timezone = forms.ChoiceField(label="Time zone", choices=[(zone, zone) for zone in sorted(zoneinfo.available_timezones())])
+    timezone = forms.ChoiceField(
+        label="Time zone", choices=[(zone, zone) for zone in sorted(zoneinfo.available_timezones())]
+    )
 
 
 class NewWorkspaceForm(forms.Form):

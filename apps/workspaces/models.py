@@ -99,7 +99,9 @@ class ApiKey(TenantModel):
     name = models.CharField(max_length=80)
     prefix = models.CharField(max_length=12)
     key_hash = models.CharField(max_length=64, unique=True)
-    scope = models.CharField(max_length=10, default="score")  # "read" reads stored scores; "score" also scores and mints tokens
+    scope = models.CharField(
+        max_length=10, default="score"
+    )  # "read" reads stored scores; "score" also scores and mints tokens
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)

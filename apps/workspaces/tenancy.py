@@ -65,7 +65,12 @@ def build_walls(**_: Any) -> None:
         _build_wall(cursor, workspace, "id")
         own = "user_id = NULLIF(current_setting('einstein.person', true), '')::bigint"
         _policy(cursor, membership, "own_memberships", f"FOR SELECT USING ({own})")
-        _policy(cursor, workspace, "own_workspaces", f"FOR SELECT USING (id IN (SELECT workspace_id FROM {membership} WHERE {own}))")
+        _policy(
+            cursor,
+            workspace,
+            "own_workspaces",
+            f"FOR SELECT USING (id IN (SELECT workspace_id FROM {membership} WHERE {own}))",
+        )
 
 
 def _build_wall(cursor: Any, table: str, column: str) -> None:

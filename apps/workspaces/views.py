@@ -59,7 +59,12 @@ def profile(request: HttpRequest) -> HttpResponse:
         request.user.theme = form.cleaned_data["theme"]
         request.user.save(update_fields=["theme"])
         return redirect("profile")
-    context = {"form": form, "section": "profile", "verified": people.has_verified_email(request.user), "mine": people.workspaces_of(request.user)}
+    context = {
+        "form": form,
+        "section": "profile",
+        "verified": people.has_verified_email(request.user),
+        "mine": people.workspaces_of(request.user),
+    }
     return render(request, "workspaces/profile.html", context)
 
 
@@ -122,7 +127,11 @@ def api_keys(request: HttpRequest) -> HttpResponse:
         _, plain = create_key(request.user, form.cleaned_data["name"], form.cleaned_data["scope"])
         form = ApiKeyForm()
     keys = ApiKey.objects.select_related("created_by").order_by("-created_at")
-    return render(request, "workspaces/api_keys.html", {"section": "settings", "tab": "keys", "form": form, "plain": plain, "keys": keys})
+    return render(
+        request,
+        "workspaces/api_keys.html",
+        {"section": "settings", "tab": "keys", "form": form, "plain": plain, "keys": keys},
+    )
 
 
 @admin

@@ -89,7 +89,9 @@ def _predict(options: argparse.Namespace) -> None:
     if scores.probabilities is not None:
         columns |= {f"probability_{name}": scores.probabilities[:, number] for number, name in enumerate(model.classes)}
     for place in range(options.reasons):
-        columns[f"reason_{place + 1}"] = [reason_words(why[place]) if place < len(why) else "" for why in scores.reasons]
+        columns[f"reason_{place + 1}"] = [
+            reason_words(why[place]) if place < len(why) else "" for why in scores.reasons
+        ]
     pd.DataFrame(columns).to_csv(options.out, index=False)
     print(json.dumps({"records": len(table), "rejected": report.rejected, "out": str(options.out)}))
 

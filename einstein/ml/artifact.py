@@ -55,13 +55,23 @@ def save_model(model: Model, folder: Path) -> str:
         names.append(f"member-{number}{member.suffix}")
         member.save(folder / names[-1])
     with (folder / "arrays.npz").open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **{f"a{i}": array for i, array in enumerate(model.encoder.arrays.values())})
+        np.savez_compressed(
+            file, allow_pickle=False, **{f"a{i}": array for i, array in enumerate(model.encoder.arrays.values())}
+        )
     _write(folder / "encoder.json", model.encoder.to_json() | {"array_names": list(model.encoder.arrays)})
     _write(folder / "facts.json", model.facts)
     manifest = {
         "format": FORMAT,
-        "job": {"task": model.job.task, "classes": model.job.classes, "seed": model.job.seed, "threads": model.job.threads},
-        "members": [{"kind": member.kind, "file": name, "weight": weight} for (member, weight), name in zip(model.members, names, strict=True)],
+        "job": {
+            "task": model.job.task,
+            "classes": model.job.classes,
+            "seed": model.job.seed,
+            "threads": model.job.threads,
+        },
+        "members": [
+            {"kind": member.kind, "file": name, "weight": weight}
+            for (member, weight), name in zip(model.members, names, strict=True)
+        ],
         "files": {path.name: _hash(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST},
     }
     _write(folder / MANIFEST, manifest)
@@ -75,7 +85,9 @@ def load_model(folder: Path, expected_hash: str | None = None) -> Model:
     encoder_data = json.loads((folder / "encoder.json").read_text())
     with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
         arrays = {name: stored[f"a{i}"] for i, name in enumerate(encoder_data.pop("array_names"))}
-    members = [(FAMILIES[item["kind"]](job).load(folder / item["file"]), item["weight"]) for item in manifest["members"]]
+    members = [
+        (FAMILIES[item["kind"]](job).load(folder / item["file"]), item["weight"]) for item in manifest["members"]
+    ]
     return Model(job, Encoder.from_json(encoder_data, arrays), members, json.loads((folder / "facts.json").read_text()))
 
 

@@ -19,7 +19,9 @@ LEAST_GAIN = 0.001  # a more complicated blend must lower the loss by this share
 Recipe = tuple[str, dict[str, Any]]
 
 
-def choose_blend(recipes: list[Recipe], features: np.ndarray, target: np.ndarray, job: Job, deadline: float) -> list[tuple[str, dict[str, Any], float]]:
+def choose_blend(
+    recipes: list[Recipe], features: np.ndarray, target: np.ndarray, job: Job, deadline: float
+) -> list[tuple[str, dict[str, Any], float]]:
     """(family, settings, weight) of the members worth keeping; at `deadline` (monotonic) it decides among those done."""
     folds = _folds(target, job)
     rows = np.sort(np.concatenate([hold for _, hold in folds]))
@@ -52,7 +54,9 @@ def _folds(target: np.ndarray, job: Job) -> list[tuple[np.ndarray, np.ndarray]]:
     return folds[:1] if len(target) > HOLDOUT_ABOVE else folds
 
 
-def _out_of_fold(kind: str, config: dict[str, Any], features: np.ndarray, target: np.ndarray, job: Job, folds: list) -> np.ndarray:
+def _out_of_fold(
+    kind: str, config: dict[str, Any], features: np.ndarray, target: np.ndarray, job: Job, folds: list
+) -> np.ndarray:
     shape = (len(target),) if job.task == "regression" else (len(target), job.classes)
     guess = np.zeros(shape)
     for learn, hold in folds:

@@ -20,7 +20,9 @@ NUMBER_GRADES = [(0.90, "A"), (0.70, "B"), (0.40, "C"), (0.10, "D"), (-9e9, "E")
 TOO_GOOD = 0.995
 
 
-def evaluate(task: str, target: np.ndarray, guess: np.ndarray, classes: list[str], baseline: dict[str, float], seed: int) -> dict[str, Any]:
+def evaluate(
+    task: str, target: np.ndarray, guess: np.ndarray, classes: list[str], baseline: dict[str, float], seed: int
+) -> dict[str, Any]:
     """The measured part of a scorecard as JSON: metrics with 95 % intervals, grade, counts and curves.
 
     `target` (records,), `guess` (records, classes) or (records,), both of the test slice only.
@@ -134,7 +136,11 @@ def _gains(hit: np.ndarray, order: np.ndarray) -> list[list[float]]:
 def _calibration(hit: np.ndarray, score: np.ndarray) -> list[list[float]]:
     """[mean score, share of hits, records, low, high] of ten groups of equal size."""
     groups = np.array_split(np.argsort(score, kind="stable"), min(CALIBRATION_GROUPS, max(1, len(score) // 10)))
-    return [[float(score[g].mean()), float(hit[g].mean()), len(g), *wilson(int(hit[g].sum()), len(g))] for g in groups if len(g)]
+    return [
+        [float(score[g].mean()), float(hit[g].mean()), len(g), *wilson(int(hit[g].sum()), len(g))]
+        for g in groups
+        if len(g)
+    ]
 
 
 def _thresholds(hit: np.ndarray, score: np.ndarray) -> list[list[int]]:
@@ -143,7 +149,9 @@ def _thresholds(hit: np.ndarray, score: np.ndarray) -> list[list[int]]:
     for percent in range(1, 100):
         called = score >= percent / 100
         caught = int((called & (hit > 0)).sum())
-        table.append([percent, caught, int(called.sum()) - caught, int(hit.sum()) - caught, int((~called & (hit == 0)).sum())])
+        table.append(
+            [percent, caught, int(called.sum()) - caught, int(hit.sum()) - caught, int((~called & (hit == 0)).sum())]
+        )
     return table
 
 
@@ -152,7 +160,9 @@ def _safe_auc(hit: np.ndarray, score: np.ndarray) -> float:
 
 
 def _macro_auc(target: np.ndarray, guess: np.ndarray) -> float:
-    return float(np.nanmean([_safe_auc((target == number).astype(float), guess[:, number]) for number in range(guess.shape[1])]))
+    return float(
+        np.nanmean([_safe_auc((target == number).astype(float), guess[:, number]) for number in range(guess.shape[1])])
+    )
 
 
 def _macro_f1(target: np.ndarray, said: np.ndarray, classes: int) -> float:

@@ -49,7 +49,7 @@ def reasons_of(table: pd.DataFrame, fields: list[str], effects: np.ndarray, coun
 
 
 def reason_words(reason: dict[str, Any]) -> str:
-    """"Contract is Month-to-month: raises"."""
+    """ "Contract is Month-to-month: raises"."""
     return f"{value_words(reason['field'], reason['value'])}: {reason['direction']}"
 
 
@@ -89,7 +89,10 @@ def _value_effects(values: pd.Series, spec: FieldSpec, effect: np.ndarray, large
         groups = [(str(level)[:SHOWN_VALUE], (text == level).to_numpy()) for level in text.value_counts().head(6).index]
     elif spec.family == "date" and parsed.notna().sum() >= 20:
         middle = parsed.dropna().sort_values().iloc[int(parsed.notna().sum()) // 2]
-        groups = [(f"after {middle.date()}", (parsed > middle).to_numpy()), (f"before {middle.date()}", (parsed < middle).to_numpy())]
+        groups = [
+            (f"after {middle.date()}", (parsed > middle).to_numpy()),
+            (f"before {middle.date()}", (parsed < middle).to_numpy()),
+        ]
     else:
         return []
     means = [(words, float(effect[rows].mean())) for words, rows in groups if rows.sum() >= 5]
@@ -97,7 +100,10 @@ def _value_effects(values: pd.Series, spec: FieldSpec, effect: np.ndarray, large
     means.sort(key=lambda item: -abs(item[1]))
     raising = [item for item in means if item[1] > 0][:2]
     lowering = [item for item in means if item[1] < 0][:2]
-    return [[words, "raises" if mean > 0 else "lowers", _size(abs(mean) / max(largest, 1e-12), 1.0, 0.25)] for words, mean in raising + lowering]
+    return [
+        [words, "raises" if mean > 0 else "lowers", _size(abs(mean) / max(largest, 1e-12), 1.0, 0.25)]
+        for words, mean in raising + lowering
+    ]
 
 
 def _reason(field: str, value: str | None, effect: float, share: float) -> dict[str, Any]:

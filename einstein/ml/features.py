@@ -64,7 +64,12 @@ class Encoder:
         return np.ascontiguousarray(np.hstack(blocks)) if blocks else np.zeros((len(table), 0))
 
     def to_json(self) -> dict[str, Any]:
-        return {"specs": [spec.to_json() for spec in self.specs], "rules": self.rules, "columns": self.columns, "seed": self.seed}
+        return {
+            "specs": [spec.to_json() for spec in self.specs],
+            "rules": self.rules,
+            "columns": self.columns,
+            "seed": self.seed,
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any], arrays: dict[str, np.ndarray]) -> Encoder:
@@ -129,10 +134,12 @@ def _learn_statistics(text: pd.Series, targets: np.ndarray) -> dict[str, Any]:
     codes, levels = pd.factorize(text)
     known = codes >= 0
     counts = np.bincount(codes[known], minlength=len(levels)).astype(float)
-    sums = np.column_stack([np.bincount(codes[known], weights=column[known], minlength=len(levels)) for column in targets.T])
+    sums = np.column_stack(
+        [np.bincount(codes[known], weights=column[known], minlength=len(levels)) for column in targets.T]
+    )
     means = (sums + SMOOTHING * prior) / (counts[:, None] + SMOOTHING)
     kept = np.flatnonzero(counts >= LEAST_LEVEL_COUNT)
-    table = {str(levels[i]): [*(float(x) for x in means[i]), float(np.log1p(counts[i]))] for i in kept}
+    table = {str(levels[int(i)]): [*(float(x) for x in means[i]), float(np.log1p(counts[i]))] for i in kept}
     return {"kind": "statistics", "prior": [float(x) for x in prior], "levels": table}
 
 
@@ -140,14 +147,18 @@ def _target_statistics(values: pd.Series, rule: dict[str, Any]) -> np.ndarray:
     unseen = [*rule["prior"], 0.0]
     blank = [float("nan")] * len(unseen)
     levels = rule["levels"]
-    return np.array([blank if _is_blank(v) else levels.get(str(v), unseen) for v in values], dtype="float64").reshape(len(values), len(unseen))
+    return np.array([blank if _is_blank(v) else levels.get(str(v), unseen) for v in values], dtype="float64").reshape(
+        len(values), len(unseen)
+    )
 
 
 def _one_hot(values: pd.Series, levels: list[str]) -> np.ndarray:
     """One 0/1 column a level; two levels need one column, in which blank is NaN."""
     text = np.array([None if _is_blank(v) else str(v) for v in values], dtype="object")
     shown = levels[1:] if len(levels) == 2 else levels
-    block = np.column_stack([(text == level).astype("float64") for level in shown]) if shown else np.zeros((len(text), 0))
+    block = (
+        np.column_stack([(text == level).astype("float64") for level in shown]) if shown else np.zeros((len(text), 0))
+    )
     if len(levels) == 2:
         block[np.array([value not in levels for value in text], dtype=bool), 0] = np.nan
     return block

@@ -71,7 +71,9 @@ def _leak(values: pd.Series, spec: FieldSpec, target: np.ndarray, outcome: Outco
         reason = f"It gives {outcome.field} away almost always by itself. It was probably filled in afterwards."
         return Finding(spec.name, "leak", True, reason, strength)
     if strength >= suspicious:
-        reason = f"It alone says nearly everything about {outcome.field}. Keep it only if you know it before the outcome."
+        reason = (
+            f"It alone says nearly everything about {outcome.field}. Keep it only if you know it before the outcome."
+        )
         return Finding(spec.name, "suspicious", False, reason, strength)
     return None
 
@@ -104,7 +106,11 @@ def _groups(values: pd.Series, spec: FieldSpec) -> np.ndarray:
     if spec.family in {"number", "date"}:
         numbers = parsed.astype("int64").to_numpy(float) if spec.family == "date" else parsed.to_numpy(float)
         blank = parsed.isna().to_numpy()
-        edges = np.unique(np.quantile(numbers[~blank], np.linspace(0, 1, GROUPS + 1)[1:-1])) if (~blank).any() else np.array([])
+        edges = (
+            np.unique(np.quantile(numbers[~blank], np.linspace(0, 1, GROUPS + 1)[1:-1]))
+            if (~blank).any()
+            else np.array([])
+        )
         return np.where(blank, 0, np.searchsorted(edges, numbers, side="right") + 1)
     codes, _ = pd.factorize(parsed.astype("object").map(lambda v: None if v is None or v != v else str(v)))
     counts = np.bincount(codes + 1, minlength=1)

@@ -79,17 +79,25 @@ def refuse_unlearnable(name: str, task: str, counts: dict[str, int], positive: s
     """Raise `DataProblem` when these answers cannot be learnt, saying what is there and what would do."""
     total = sum(counts.values())
     if not total:
-        raise DataProblem(f"{name} is blank in every record, so there is nothing to learn. Fill in how past records turned out.")
+        raise DataProblem(
+            f"{name} is blank in every record, so there is nothing to learn. Fill in how past records turned out."
+        )
     if len(counts) == 1:
         only = next(iter(counts))
-        raise DataProblem(f"Every record has the same answer ({only}) in {name}, so there is nothing to learn. Use data that has both answers.")
+        raise DataProblem(
+            f"Every record has the same answer ({only}) in {name}, so there is nothing to learn. Use data that has both answers."
+        )
     if task == "binary":
         if len(counts) > 2:
-            raise DataProblem(f"{name} has {len(counts)} answers. Pick the one that counts as yes, or predict one of several.")
+            raise DataProblem(
+                f"{name} has {len(counts)} answers. Pick the one that counts as yes, or predict one of several."
+            )
         if positive is not None and positive not in counts:
             raise DataProblem(f"{name} is never {positive}. Its answers are {' and '.join(sorted(counts))}.")
     elif len(counts) > MOST_CLASSES:
-        raise DataProblem(f"{name} has {len(counts):,} different answers; {MOST_CLASSES} is the limit. Group them, or predict a number.")
+        raise DataProblem(
+            f"{name} has {len(counts):,} different answers; {MOST_CLASSES} is the limit. Group them, or predict a number."
+        )
     _refuse_few(total)
     rarer, count = min(counts.items(), key=lambda item: item[1])
     if count < LEAST_RARER:
@@ -100,7 +108,7 @@ def refuse_unlearnable(name: str, task: str, counts: dict[str, int], positive: s
 
 
 def size_words(outcome: Outcome) -> str:
-    """"early" under 400 records or 40 of the rarer answer, else "normal"."""
+    """ "early" under 400 records or 40 of the rarer answer, else "normal"."""
     rarer = min(np.bincount(outcome.target.astype(int))) if outcome.task != "regression" else len(outcome.target)
     return "early" if len(outcome.target) < EARLY_RECORDS or rarer < EARLY_RARER else "normal"
 
@@ -116,7 +124,9 @@ def _number_outcome(name: str, values: pd.Series) -> Outcome:
     target = numbers[known].to_numpy(float)
     filled = int(clean_text(values).notna().sum())
     if filled and len(target) < filled / 2:
-        raise DataProblem(f"{name} holds words, not numbers. Predict one of several answers instead, or pick another field.")
+        raise DataProblem(
+            f"{name} holds words, not numbers. Predict one of several answers instead, or pick another field."
+        )
     _refuse_few(len(target))
     if np.ptp(target) == 0:
         raise DataProblem(f"{name} is {target[0]:g} in every record, so there is nothing to learn.")

@@ -31,11 +31,17 @@ def profile_field(values: pd.Series, spec: FieldSpec) -> dict[str, Any]:
     if spec.family == "number":
         facts |= _number_facts(parsed.dropna().to_numpy(float))
         bad = filled[parsed[filled.index].isna()]
-        facts |= {"unreadable": len(bad), "unreadable_examples": [str(value)[:80] for value in bad.drop_duplicates().head(EXAMPLES)]}
+        facts |= {
+            "unreadable": len(bad),
+            "unreadable_examples": [str(value)[:80] for value in bad.drop_duplicates().head(EXAMPLES)],
+        }
     elif spec.family == "date":
         facts |= _date_facts(parsed.dropna())
         bad = filled[parsed[filled.index].isna()]
-        facts |= {"unreadable": len(bad), "unreadable_examples": [str(value)[:80] for value in bad.drop_duplicates().head(EXAMPLES)]}
+        facts |= {
+            "unreadable": len(bad),
+            "unreadable_examples": [str(value)[:80] for value in bad.drop_duplicates().head(EXAMPLES)],
+        }
     elif spec.family == "category":
         counts = filled.value_counts()
         facts["top"] = [[str(value)[:80], int(count)] for value, count in counts.head(TOP).items()]

@@ -28,7 +28,10 @@ def describe_field(parsed: pd.Series, spec: FieldSpec) -> dict[str, Any]:
         facts |= {"min": str(parsed.min()), "max": str(parsed.max())}
     elif spec.family == "category":
         shares = parsed.dropna().astype(str).value_counts(normalize=True)
-        facts |= {"levels": {str(level): float(share) for level, share in shares.head(MOST_LEVELS).items()}, "all_levels": len(shares) <= MOST_LEVELS}
+        facts |= {
+            "levels": {str(level): float(share) for level, share in shares.head(MOST_LEVELS).items()},
+            "all_levels": len(shares) <= MOST_LEVELS,
+        }
     return facts
 
 

@@ -39,7 +39,9 @@ def evidence_of(name: str, values: pd.Series) -> Evidence:
     """What detection may look at: at most 2,000 filled values spread over the field."""
     filled = clean_text(values).dropna()
     step = max(1, len(filled) // SAMPLE)
-    return Evidence(name, [str(value) for value in filled.iloc[::step][:SAMPLE]], len(filled), int(filled.nunique()), words_of(name))
+    return Evidence(
+        name, [str(value) for value in filled.iloc[::step][:SAMPLE]], len(filled), int(filled.nunique()), words_of(name)
+    )
 
 
 def detect(name: str, values: pd.Series, forced: str | None = None) -> FieldSpec:

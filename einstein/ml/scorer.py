@@ -41,12 +41,16 @@ def score(model: Model, table: pd.DataFrame, reasons: int = 3) -> Scores:
         value = guess[:, 1] if model.task == "binary" else guess.max(axis=1)
         named = (guess[:, 1] >= 0.5).astype(int) if model.task == "binary" else guess.argmax(axis=1)
         predicted = [model.classes[number] for number in named]
-    why = _explained(model, table, features, guess, reasons) if reasons and len(table) else [[] for _ in range(len(table))]
+    why = (
+        _explained(model, table, features, guess, reasons)
+        if reasons and len(table)
+        else [[] for _ in range(len(table))]
+    )
     return Scores(value, predicted, probabilities, bands_of(value, model.facts["bands"]), why)
 
 
 def bands_of(value: np.ndarray, cuts: dict[str, float]) -> list[str]:
-    """"high", "medium" or "low" by the model's fixed cuts."""
+    """ "high", "medium" or "low" by the model's fixed cuts."""
     return ["high" if number >= cuts["high"] else "medium" if number >= cuts["medium"] else "low" for number in value]
 
 

@@ -76,7 +76,9 @@ class _Watcher:
         self.progress({"tried": len(self.trials), "best": best, "kinds": per_kind, "seconds": self.told - self.started})
 
 
-def search(features: np.ndarray, target: np.ndarray, job: Job, seconds: float, trials: int | None, progress: Progress) -> SearchResult:
+def search(
+    features: np.ndarray, target: np.ndarray, job: Job, seconds: float, trials: int | None, progress: Progress
+) -> SearchResult:
     """Try models for `seconds`, or exactly `trials` settings (then the outcome depends on the seed alone)."""
     watcher = _Watcher(job, progress)
     folds = len(target) <= FOLDS_UP_TO
@@ -101,7 +103,11 @@ def search(features: np.ndarray, target: np.ndarray, job: Job, seconds: float, t
         )  # fmt: skip
     watcher.tell()
     losses, configs = automl.best_loss_per_estimator, automl.best_config_per_estimator
-    usable = [(kind, dict(configs[kind]), float(losses[kind])) for kind in FAMILY_ORDER if configs.get(kind) and np.isfinite(losses.get(kind, np.inf))]
+    usable = [
+        (kind, dict(configs[kind]), float(losses[kind]))
+        for kind in FAMILY_ORDER
+        if configs.get(kind) and np.isfinite(losses.get(kind, np.inf))
+    ]
     return SearchResult(sorted(usable, key=lambda item: item[2]), len(watcher.trials))
 
 

@@ -69,7 +69,9 @@ def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = la
     began = time.monotonic()
     outcome, known, specs, findings = _prepare(table, request, tell)
     slices = _split(known, specs, outcome, request)
-    tell({"stage": f"Set {len(slices.test):,} records aside for an honest test", "detail": "The search never sees them"})
+    tell(
+        {"stage": f"Set {len(slices.test):,} records aside for an honest test", "detail": "The search never sees them"}
+    )
     job = Job(outcome.task, len(outcome.classes), request.seed, request.threads)
     encoder = Encoder(specs, request.seed)
     learn_table, learn_target = known.iloc[slices.learn], outcome.target[slices.learn]
@@ -79,7 +81,12 @@ def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = la
     recipes, tried = _search(features, learn_target, job, request, began, tell)
     chosen = choose_blend(recipes, features, learn_target, job, _deadline(request, began, BLEND_SHARE))
     fit_began = time.monotonic()
-    model = Model(job, encoder, [(fit_member(kind, config, features, learn_target, job), weight) for kind, config, weight in chosen], {})
+    model = Model(
+        job,
+        encoder,
+        [(fit_member(kind, config, features, learn_target, job), weight) for kind, config, weight in chosen],
+        {},
+    )
     fit_seconds = time.monotonic() - fit_began
 
     tell({"stage": "Test the best one on the records set aside"})
@@ -98,16 +105,20 @@ def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = la
     return facts
 
 
-def _prepare(table: pd.DataFrame, request: TrainRequest, tell: Tell) -> tuple[Outcome, pd.DataFrame, list[FieldSpec], list[Finding]]:
+def _prepare(
+    table: pd.DataFrame, request: TrainRequest, tell: Tell
+) -> tuple[Outcome, pd.DataFrame, list[FieldSpec], list[Finding]]:
     """The outcome, the records that have one, the fields to learn from, and what was found about the fields."""
     if request.target not in table.columns:
-        raise DataProblem(f"There is no field named {request.target}. The fields are: {', '.join(map(str, table.columns[:20]))}.")
+        raise DataProblem(
+            f"There is no field named {request.target}. The fields are: {', '.join(map(str, table.columns[:20]))}."
+        )
     tell({"stage": f"Read {len(table):,} records"})
     outcome = read_outcome(request.target, table[request.target], request.task, request.positive)
     known = table[outcome.known].reset_index(drop=True)
     tell({"stage": "Check the fields"})
     left = {request.target, *request.ignore}
-    specs = [spec for spec in detect_all(known.drop(columns=[c for c in left if c in known.columns]), request.types)]
+    specs = list(detect_all(known.drop(columns=[c for c in left if c in known.columns]), request.types))
     findings = inspect_fields(known, specs, outcome, request.seed)
     out = {finding.field for finding in findings if finding.certain} - set(request.keep)
     specs = [spec for spec in specs if spec.name not in out and spec.family != "none"]
@@ -125,18 +136,24 @@ def _split(known: pd.DataFrame, specs: list[FieldSpec], outcome: Outcome, reques
         spec = detect_all(known[[request.time_field]])[0]
         when = parse(known[request.time_field], spec)
         if spec.family not in {"date", "number"}:
-            raise DataProblem(f"{request.time_field} holds neither dates nor numbers, so it cannot order the records in time.")
+            raise DataProblem(
+                f"{request.time_field} holds neither dates nor numbers, so it cannot order the records in time."
+            )
         order = np.argsort(when.to_numpy(), kind="stable")
         cut = int(len(rows) * (1 - TEST_SHARE))
         learn, test = np.sort(order[:cut]), np.sort(order[cut:])
-        if outcome.task == "regression" or len(np.unique(outcome.target[test])) == len(outcome.classes) == len(np.unique(outcome.target[learn])):
+        if outcome.task == "regression" or len(np.unique(outcome.target[test])) == len(outcome.classes) == len(
+            np.unique(outcome.target[learn])
+        ):
             return _Slices(learn, test, by_time=True)
     strata = None if outcome.task == "regression" else outcome.target
     learn, test = train_test_split(rows, test_size=TEST_SHARE, random_state=request.seed, stratify=strata)
     return _Slices(np.sort(learn), np.sort(test), by_time=False)
 
 
-def _search(features: np.ndarray, target: np.ndarray, job: Job, request: TrainRequest, began: float, tell: Tell) -> tuple[list, int]:
+def _search(
+    features: np.ndarray, target: np.ndarray, job: Job, request: TrainRequest, began: float, tell: Tell
+) -> tuple[list, int]:
     """Recipes, best first; the simple model is always among them, so that there is always a model."""
     seconds = max(LEAST_SEARCH_SECONDS, _deadline(request, began, SEARCH_SHARE) - time.monotonic())
     found = search(features, target, job, seconds, request.trials, lambda counts: tell({"progress": counts}))
@@ -144,7 +161,9 @@ def _search(features: np.ndarray, target: np.ndarray, job: Job, request: TrainRe
     return [*best[:1], ("linear", {}), *best[1:]], found.tried + 1
 
 
-def _tested(model: Model, known: pd.DataFrame, outcome: Outcome, slices: _Slices, request: TrainRequest) -> dict[str, Any]:
+def _tested(
+    model: Model, known: pd.DataFrame, outcome: Outcome, slices: _Slices, request: TrainRequest
+) -> dict[str, Any]:
     """Scorecard of the model on the slice it never saw, band cuts, and the reference of its scores there."""
     test_table, test_target = known.iloc[slices.test], outcome.target[slices.test]
     features = model.encoder.transform(test_table)
@@ -158,25 +177,47 @@ def _tested(model: Model, known: pd.DataFrame, outcome: Outcome, slices: _Slices
     value = guess if outcome.task == "regression" else guess[:, 1] if outcome.task == "binary" else guess.max(axis=1)
     cuts = band_cuts(outcome.task, baseline.get("share", 0.5), value)
     scorecard["calibration_bands"] = _band_shares(outcome, test_target, value, cuts)
-    return {"scorecard": scorecard, "bands": cuts, "score_reference": reference.describe_scores(value, bands_of(value, cuts))}
+    return {
+        "scorecard": scorecard,
+        "bands": cuts,
+        "score_reference": reference.describe_scores(value, bands_of(value, cuts)),
+    }
 
 
-def _band_shares(outcome: Outcome, target: np.ndarray, value: np.ndarray, cuts: dict[str, float]) -> dict[str, list[float]]:
+def _band_shares(
+    outcome: Outcome, target: np.ndarray, value: np.ndarray, cuts: dict[str, float]
+) -> dict[str, list[float]]:
     """Per band: test records, and the share of them that turned out as predicted positive (binary only)."""
     if outcome.task != "binary":
         return {}
     bands = np.array(bands_of(value, cuts))
-    return {band: [int((bands == band).sum()), float((target[bands == band] == 1).mean())] for band in ("high", "medium", "low") if (bands == band).any()}
+    return {
+        band: [int((bands == band).sum()), float((target[bands == band] == 1).mean())]
+        for band in ("high", "medium", "low")
+        if (bands == band).any()
+    }
 
 
 def _learnt_from_all(known: pd.DataFrame, outcome: Outcome, specs: list[FieldSpec], job: Job, chosen: list) -> Model:
     """The same settings fitted on every known record, the test slice included: more data, same recipe."""
     encoder = Encoder(specs, job.seed)
     features = encoder.fit_transform(known, outcome.indicators)
-    return Model(job, encoder, [(fit_member(kind, config, features, outcome.target, job), weight) for kind, config, weight in chosen], {})
+    return Model(
+        job,
+        encoder,
+        [(fit_member(kind, config, features, outcome.target, job), weight) for kind, config, weight in chosen],
+        {},
+    )
 
 
-def _facts(known: pd.DataFrame, outcome: Outcome, specs: list[FieldSpec], findings: list[Finding], request: TrainRequest, model: Model) -> dict[str, Any]:
+def _facts(
+    known: pd.DataFrame,
+    outcome: Outcome,
+    specs: list[FieldSpec],
+    findings: list[Finding],
+    request: TrainRequest,
+    model: Model,
+) -> dict[str, Any]:
     kept = {spec.name for spec in specs}
     return {
         "outcome": describe(outcome),

@@ -127,19 +127,25 @@ class EmbeddedServer:
                 known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
                 command = "ALTER" if known else "CREATE"
                 connection.execute(
-                    sql.SQL(command + " ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE " + extra + " PASSWORD {}").format(
-                        sql.Identifier(role), sql.Literal(passwords[role])
-                    )
+                    sql.SQL(
+                        command + " ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE " + extra + " PASSWORD {}"
+                    ).format(sql.Identifier(role), sql.Literal(passwords[role]))
                 )
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
+                )
 
     def _superuser(self, passwords: dict[str, str], database: str) -> psycopg.Connection:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
                 return psycopg.connect(
-                    host=str(self.socket_dir), user="postgres", password=passwords["postgres"], dbname=database, autocommit=True
+                    host=str(self.socket_dir),
+                    user="postgres",
+                    password=passwords["postgres"],
+                    dbname=database,
+                    autocommit=True,
                 )
             except psycopg.OperationalError:
                 if time.monotonic() > deadline:

@@ -14,7 +14,11 @@ from drf_spectacular.generators import SchemaGenerator
 def api_docs(request: HttpRequest) -> HttpResponse:
     """Each call with its address, its body and its answer."""
     schema = SchemaGenerator().get_schema(request=None, public=True)
-    calls = [_call(path, method, call, schema) for path, methods in schema["paths"].items() for method, call in methods.items()]
+    calls = [
+        _call(path, method, call, schema)
+        for path, methods in schema["paths"].items()
+        for method, call in methods.items()
+    ]
     return render(request, "api_docs.html", {"calls": calls, "base": settings.PUBLIC_URL, "section": "docs"})
 
 
@@ -32,7 +36,10 @@ def _example(part: dict[str, Any] | None, schema: dict[str, Any]) -> str:
 
 def _sample(part: dict[str, Any], schema: dict[str, Any]) -> Any:
     """A small example of a schema part."""
-    for reference in [part.get("$ref", ""), *(item.get("$ref", "") for item in part.get("allOf", []) + part.get("oneOf", []))]:
+    for reference in [
+        part.get("$ref", ""),
+        *(item.get("$ref", "") for item in part.get("allOf", []) + part.get("oneOf", [])),
+    ]:
         if reference:
             return _sample(schema["components"]["schemas"][reference.rsplit("/", 1)[1]], schema)
     if part.get("enum"):

@@ -20,7 +20,7 @@ def local_time(when: datetime, zone: ZoneInfo) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """"45 s", "4 min 10 s", "2 h 5 min"."""
+    """ "45 s", "4 min 10 s", "2 h 5 min"."""
     if seconds is None:
         return ""
     whole = round(seconds)

@@ -7,7 +7,10 @@ WORDS = {
     400: ("We could not read that request", "Go back, reload the page and try once more."),
     403: ("Your role does not allow this", "Ask an admin of your workspace to do it, or to change your role."),
     404: ("There is nothing here", "The address is wrong, or what it showed was deleted."),
-    500: ("Something went wrong on our side", "Nothing was changed. Try again; if it stays, give your operator the reference."),
+    500: (
+        "Something went wrong on our side",
+        "Nothing was changed. Try again; if it stays, give your operator the reference.",
+    ),
 }
 
 
@@ -16,7 +19,13 @@ def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpRespo
     title, advice = WORDS[status]
     reference = getattr(request, "reference", "")
     if request.path.startswith(("/api/", "/widget/")):
-        body = {"type": "about:blank", "title": title, "status": status, "detail": detail or advice, "reference": reference}
+        body = {
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "detail": detail or advice,
+            "reference": reference,
+        }
         return JsonResponse(body, status=status, content_type="application/problem+json")
     context = {"title": title, "advice": detail or advice, "status": status, "reference": reference}
     return render(request, "error.html", context, status=status)
@@ -39,4 +48,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return error_page(request, 403, "This form is too old or came from another site. Go back, reload the page and send it again.")
+    return error_page(
+        request, 403, "This form is too old or came from another site. Go back, reload the page and send it again."
+    )

@@ -34,7 +34,9 @@ class Inbox:
         import email
         from email.header import decode_header, make_header
 
-        return [str(make_header(decode_header(email.message_from_string(text)["Subject"]))) for _, text in self.messages]
+        return [
+            str(make_header(decode_header(email.message_from_string(text)["Subject"]))) for _, text in self.messages
+        ]
 
 
 class Stack:
@@ -59,7 +61,9 @@ class Stack:
         self.inbox.controller.start()
         command = [sys.executable, "-m", "einstein", "run", *([] if demo else ["--no-demo"])]
         self.log = (self.var / "stack.log").open("w")
-        self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=self.log, stderr=self.log, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=self.env, stdout=self.log, stderr=self.log, start_new_session=True
+        )
         wait_for(lambda: self.answers("/accounts/login/"), 120, "the web server")
         return self
 
@@ -128,7 +132,9 @@ def wait_for(condition, seconds: float, what: str):
 def run_python(stack: Stack, code: str) -> str:
     """Run code inside the product (as the application's role) in a process of its own; returns what it printed."""
     prelude = "import os; os.environ['DJANGO_SETTINGS_MODULE']='einstein.settings'\nimport django; django.setup()\n"
-    done = subprocess.run([sys.executable, "-c", prelude + code], cwd=ROOT, env=stack.env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", prelude + code], cwd=ROOT, env=stack.env, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -162,11 +168,24 @@ print(run.id)
 """
 
 
-def make_prediction(stack: Stack, name: str, file: Path, schedule: str = "hourly", budget: int = 10, training: str = '{"trials": 2, "threads": 2}'):
+def make_prediction(
+    stack: Stack,
+    name: str,
+    file: Path,
+    schedule: str = "hourly",
+    budget: int = 10,
+    training: str = '{"trials": 2, "threads": 2}',
+):
     """A person, a workspace, a dataset that has been read and a prediction ready to train; (workspace, slug, dataset, prediction)."""
-    printed = run_python(stack, MAKE_PREDICTION.format(name=name, file=file, budget=budget, training=training, schedule=schedule))
+    printed = run_python(
+        stack, MAKE_PREDICTION.format(name=name, file=file, budget=budget, training=training, schedule=schedule)
+    )
     workspace, slug, dataset, prediction = printed.split()
-    wait_for(lambda: stack.sql("SELECT 1 FROM datasets_snapshot WHERE dataset_id = %s", int(dataset)), 40, "the file to be read")
+    wait_for(
+        lambda: stack.sql("SELECT 1 FROM datasets_snapshot WHERE dataset_id = %s", int(dataset)),
+        40,
+        "the file to be read",
+    )
     return int(workspace), slug, int(dataset), int(prediction)
 
 

@@ -14,7 +14,7 @@ from tests.e2e.conftest import DATA
 from tests.e2e.stack import make_prediction, run_python, start_training, wait_for
 
 CHECK_SECONDS = 5
-SLACK = 10  # reading, scoring and one SMTP delivery on a busy machine
+SLACK = 30  # reading, scoring and one SMTP delivery on a busy machine
 UPLOAD = """
 from pathlib import Path
 from apps.workspaces.scope import workspace_scope
@@ -30,7 +30,11 @@ def watched(stack):
     """A prediction that is trained, scored and watched."""
     workspace, slug, dataset, prediction = make_prediction(stack, "watched", DATA / "telco_small.csv")
     start_training(stack, workspace, prediction)
-    wait_for(lambda: stack.sql("SELECT 1 FROM monitoring_watch WHERE prediction_id = %s AND findings <> '{}'", prediction), 120, "the first checks")
+    wait_for(
+        lambda: stack.sql("SELECT 1 FROM monitoring_watch WHERE prediction_id = %s AND findings <> '{}'", prediction),
+        120,
+        "the first checks",
+    )
     return workspace, dataset, prediction
 
 
@@ -44,11 +48,19 @@ def mails(stack, words: str) -> list[str]:
 
 
 def expect_one_mail_and_one_when_over(stack, words: str, mend) -> None:
-    wait_for(lambda: mails(stack, words), 3 * CHECK_SECONDS + SLACK, f"an e-mail about {words!r}; there are {stack.inbox.subjects()}")
+    wait_for(
+        lambda: mails(stack, words),
+        3 * CHECK_SECONDS + SLACK,
+        f"an e-mail about {words!r}; there are {stack.inbox.subjects()}",
+    )
     time.sleep(2 * CHECK_SECONDS)
     assert len(mails(stack, words)) == 1
     mend()
-    wait_for(lambda: len(mails(stack, words)) == 2, 60, f"the e-mail that says it is over; there are {stack.inbox.subjects()}")
+    wait_for(
+        lambda: len(mails(stack, words)) == 2,
+        60,
+        f"the e-mail that says it is over; there are {stack.inbox.subjects()}",
+    )
     time.sleep(2 * CHECK_SECONDS)
     assert [subject.startswith("Over: ") for subject in mails(stack, words)] == [False, True]
 
@@ -66,9 +78,16 @@ def changed(tmp_path: Path, change) -> Path:
 
 
 def test_data_out_of_range_brings_one_mail_and_one_when_it_is_mended(stack, watched, tmp_path):
-    file = changed(tmp_path, lambda row: row.update(MonthlyCharges=str(float(row["MonthlyCharges"]) + 200) if not row["Churn"] else row["MonthlyCharges"]))
+    file = changed(
+        tmp_path,
+        lambda row: row.update(
+            MonthlyCharges=str(float(row["MonthlyCharges"]) + 200) if not row["Churn"] else row["MonthlyCharges"]
+        ),
+    )
     upload(stack, watched, file)
-    expect_one_mail_and_one_when_over(stack, "MonthlyCharges the model has never seen", lambda: upload(stack, watched, DATA / "telco_small.csv"))
+    expect_one_mail_and_one_when_over(
+        stack, "MonthlyCharges the model has never seen", lambda: upload(stack, watched, DATA / "telco_small.csv")
+    )
 
 
 def test_strange_scores_bring_one_mail_and_one_when_it_is_mended(stack, watched, tmp_path):
@@ -78,7 +97,9 @@ def test_strange_scores_bring_one_mail_and_one_when_it_is_mended(stack, watched,
                        PaymentMethod="Electronic check", PaperlessBilling="Yes", TotalCharges=row["MonthlyCharges"])  # fmt: skip
 
     upload(stack, watched, changed(tmp_path, change))
-    expect_one_mail_and_one_when_over(stack, "are in the High band instead of", lambda: upload(stack, watched, DATA / "telco_small.csv"))
+    expect_one_mail_and_one_when_over(
+        stack, "are in the High band instead of", lambda: upload(stack, watched, DATA / "telco_small.csv")
+    )
 
 
 def test_stopped_workers_bring_one_mail_and_one_when_they_work_again(stack, watched):
@@ -96,6 +117,10 @@ def test_stopped_workers_bring_one_mail_and_one_when_they_work_again(stack, watc
 
 
 def test_the_mail_says_what_happened_why_what_it_affects_and_what_to_do(stack, watched):
-    text = next(text for _, text in stack.inbox.messages if "MonthlyCharges the model has never seen" in text.replace("\r\n ", " "))
+    text = next(
+        text
+        for _, text in stack.inbox.messages
+        if "MonthlyCharges the model has never seen" in text.replace("\r\n ", " ")
+    )
     for heading in ("WHAT HAPPENED", "LIKELY WHY", "WHAT TO DO", "/alerts/"):
         assert heading in text

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from tests.e2e.conftest import DATA
 from tests.e2e.stack import wait_for
 
 FOLDER = Path(os.environ.get("HOSTILE_DATA", DATA / "hostile"))
-EXTRA = {"wide_5000_columns.csv": lambda: (",".join(f"c{i}" for i in range(5000)) + "\n" + (",".join("1" * 5000) + "\n") * 30).encode()}
+EXTRA = {
+    "wide_5000_columns.csv": lambda: (
+        ",".join(f"c{i}" for i in range(5000)) + "\n" + (",".join("1" * 5000) + "\n") * 30
+    ).encode()
+}
 
 
 def test_every_hostile_file_ends_in_a_message_or_a_dataset_and_the_app_still_works(stack, page, tmp_path):
     page.goto(f"{stack.base}/accounts/signup/")
-    for name, value in {"name": "Hanna", "company": "Hostile", "email": "hanna@hostile.example", "password1": "a calm long sentence"}.items():
+    for name, value in {
+        "name": "Hanna",
+        "company": "Hostile",
+        "email": "hanna@hostile.example",
+        "password1": "a calm long sentence",
+    }.items():
         page.fill(f"[name={name}]", value)
     page.click("text=Create workspace")
     page.wait_for_selector("text=Drop your spreadsheet here")
@@ -32,7 +42,9 @@ def test_every_hostile_file_ends_in_a_message_or_a_dataset_and_the_app_still_wor
         print(f"{file.name}: {outcome}")
         assert outcome
     assert not [status for status in answers if status >= 500]
-    assert stack.sql("SELECT count(*) FROM runs_run WHERE kind = 'ingest' AND state IN ('queued', 'dispatched', 'running')") == [(0,)]
+    assert stack.sql(
+        "SELECT count(*) FROM runs_run WHERE kind = 'ingest' AND state IN ('queued', 'dispatched', 'running')"
+    ) == [(0,)]
     assert upload(page, home, DATA / "telco_small.csv").startswith("dataset: 1,600 records")
 
 
@@ -40,7 +52,11 @@ def upload(page, home: str, file: Path) -> str:
     """What the person sees at the end."""
     page.goto(home + "datasets/")
     page.set_input_files("input[type=file]", file)
-    page.wait_for_function("location.pathname.match(/datasets\\/\\d+/) || document.querySelector('[data-words].field-error')")
+    wait_for(
+        lambda: page.locator("[data-words].field-error").count() or re.search(r"/datasets/\d+/$", page.url),
+        30,
+        f"{file.name} to arrive",
+    )
     if page.locator("[data-words].field-error").count():
         return "refused: " + page.inner_text("[data-words].field-error")
 

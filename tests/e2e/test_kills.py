@@ -22,7 +22,11 @@ def made(stack):
 def begin(stack, made) -> int:
     workspace, _, _, prediction = made
     run = start_training(stack, workspace, prediction)
-    wait_for(lambda: stack.sql("SELECT progress->>'tried' FROM runs_run WHERE id = %s", run)[0][0], 60, "training to be in the middle")
+    wait_for(
+        lambda: stack.sql("SELECT progress->>'tried' FROM runs_run WHERE id = %s", run)[0][0],
+        60,
+        "training to be in the middle",
+    )
     return run
 
 
@@ -31,7 +35,10 @@ def ends_once(stack, run: int) -> None:
     wait_for(lambda: state_of(stack, run)[0] not in ("queued", "dispatched", "running"), 150, "the run to end")
     assert state_of(stack, run)[0] == "succeeded"
     version = stack.sql("SELECT subject_id FROM runs_run WHERE id = %s", run)[0][0]
-    assert stack.sql("SELECT count(*) FROM predictions_modelversion WHERE id = %s AND state IN ('candidate', 'champion', 'retired')", version) == [(1,)]
+    assert stack.sql(
+        "SELECT count(*) FROM predictions_modelversion WHERE id = %s AND state IN ('candidate', 'champion', 'retired')",
+        version,
+    ) == [(1,)]
 
 
 def parent_of(pid: int) -> int:
@@ -66,8 +73,19 @@ def test_a_killed_qcluster_parent_leaves_no_orphans_that_write(stack, made):
 
 def test_a_worker_killed_while_scoring_leaves_each_record_one_score(stack, made):
     workspace, _, _, prediction = made
-    wait_for(lambda: stack.sql("SELECT 1 FROM scoring_score WHERE prediction_id = %s", prediction), 90, "the first scores")
-    wait_for(lambda: not stack.sql("SELECT 1 FROM runs_run WHERE kind = 'score' AND subject_id = %s AND state IN ('queued','dispatched','running')", prediction), 60, "quiet")
+    wait_for(
+        lambda: stack.sql("SELECT 1 FROM scoring_score WHERE prediction_id = %s", prediction), 90, "the first scores"
+    )
+    wait_for(
+        lambda: (
+            not stack.sql(
+                "SELECT 1 FROM runs_run WHERE kind = 'score' AND subject_id = %s AND state IN ('queued','dispatched','running')",
+                prediction,
+            )
+        ),
+        60,
+        "quiet",
+    )
     stack.sql("UPDATE scoring_scoringrun SET fingerprint = 'old' WHERE prediction_id = %s", prediction)
     stack.sql("UPDATE predictions_prediction SET score_mode = 'all' WHERE id = %s", prediction)
     run = int(run_python(stack, f"""
@@ -82,8 +100,12 @@ with workspace_scope({workspace}):
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
-    wait_for(lambda: state_of(stack, run)[0] == "succeeded", PICKED_UP_SECONDS + 30, "the run to be done by another worker")
-    assert stack.sql("SELECT count(*), count(DISTINCT key) FROM scoring_score WHERE prediction_id = %s", prediction) == [(1600, 1600)]
+    wait_for(
+        lambda: state_of(stack, run)[0] == "succeeded", PICKED_UP_SECONDS + 30, "the run to be done by another worker"
+    )
+    assert stack.sql(
+        "SELECT count(*), count(DISTINCT key) FROM scoring_score WHERE prediction_id = %s", prediction
+    ) == [(1600, 1600)]
     assert stack.sql("SELECT count(*) FROM scoring_scoringrun WHERE run_id = %s", run) == [(1,)]
 
 

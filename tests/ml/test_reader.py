@@ -23,7 +23,10 @@ def read(tmp_path: Path, content: str | bytes, name: str = "table.csv"):
 def test_ragged_rows_are_listed_with_their_line_and_the_rest_is_kept(tmp_path):
     table, report = read(tmp_path, "a,b\n1,2\n3\n4,5,6\n7,8\n")
     assert table["a"].tolist() == ["1", "7"]
-    assert [(reject.line, reject.reason) for reject in report.rejects] == [(3, "1 values where 2 are expected"), (4, "3 values where 2 are expected")]
+    assert [(reject.line, reject.reason) for reject in report.rejects] == [
+        (3, "1 values where 2 are expected"),
+        (4, "3 values where 2 are expected"),
+    ]
 
 
 def test_a_quoted_line_break_does_not_shift_the_line_numbers(tmp_path):

@@ -34,7 +34,9 @@ def trained(table, tmp_path_factory):
 def test_the_scorecard_is_measured_on_records_the_model_never_saw(trained):
     card = trained[1]["scorecard"]
     assert card["learn_records"] + card["test_records"] == card["records"] == 1400
-    assert 0.75 < card["metrics"]["auc"]["low"] < card["metrics"]["auc"]["value"] < card["metrics"]["auc"]["high"] < 0.95
+    assert (
+        0.75 < card["metrics"]["auc"]["low"] < card["metrics"]["auc"]["value"] < card["metrics"]["auc"]["high"] < 0.95
+    )
     assert card["top"]["count"] == 28
 
 
@@ -59,7 +61,11 @@ def test_order_extra_fields_and_missing_fields_are_borne(trained, table):
 
 def test_the_same_seed_and_trials_give_the_same_model(trained, table, tmp_path):
     again = train(table, TrainRequest("Churn", positive="Yes", trials=4, threads=1), tmp_path)
-    assert again["hash"] != "" and score(load_model(tmp_path), table, 0).value.tolist() == score(load_model(trained[0]), table, 0).value.tolist()
+    assert (
+        again["hash"] != ""
+        and score(load_model(tmp_path), table, 0).value.tolist()
+        == score(load_model(trained[0]), table, 0).value.tolist()
+    )
 
 
 def test_a_changed_byte_is_refused(trained, table, tmp_path):
@@ -98,14 +104,38 @@ def test_a_copy_of_the_outcome_is_left_out_as_a_leak(table, tmp_path):
 
 def test_the_command_line_keeps_row_order_and_names_every_class(tmp_path):
     run = [sys.executable, "-m", "einstein.ml"]
-    done = subprocess.run([*run, "train", str(FILE), "--target", "Churn", "--positive", "Yes", "--trials", "1", "--out", str(tmp_path / "m")], capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            *run,
+            "train",
+            str(FILE),
+            "--target",
+            "Churn",
+            "--positive",
+            "Yes",
+            "--trials",
+            "1",
+            "--out",
+            str(tmp_path / "m"),
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert json.loads(done.stdout)["task"] == "binary"
-    subprocess.run([*run, "predict", str(tmp_path / "m"), str(FILE), "--out", str(tmp_path / "s.csv"), "--reasons", "2"], check=True, capture_output=True)
+    subprocess.run(
+        [*run, "predict", str(tmp_path / "m"), str(FILE), "--out", str(tmp_path / "s.csv"), "--reasons", "2"],
+        check=True,
+        capture_output=True,
+    )
     scores = pd.read_csv(tmp_path / "s.csv")
     assert list(scores.columns) == ["prediction", "probability_No", "probability_Yes", "reason_1", "reason_2"]
     assert len(scores) == 1600
 
 
 def test_the_command_line_refuses_with_one_sentence_and_status_two(tmp_path):
-    done = subprocess.run([sys.executable, "-m", "einstein.ml", "train", str(FILE), "--target", "Nope", "--out", str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "einstein.ml", "train", str(FILE), "--target", "Nope", "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2 and done.stderr.startswith("There is no field named Nope.")

@@ -26,7 +26,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "values", "expected"), CASES, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "values", "expected"), CASES, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_the_type_of_a_field_is_found(name, values, expected):
     assert detect(name, pd.Series(values, dtype="object")).type == expected
 

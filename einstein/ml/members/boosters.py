@@ -16,7 +16,9 @@ from flaml.automl.model import LGBMEstimator, SKLearnEstimator, XGBoostSklearnEs
 from einstein.ml.members.base import Job, Member, pick_output, two_columns
 
 
-def _fit_flaml(estimator_class: type, job: Job, config: dict[str, Any], features: np.ndarray, target: np.ndarray, **extra: Any) -> Any:
+def _fit_flaml(
+    estimator_class: type, job: Job, config: dict[str, Any], features: np.ndarray, target: np.ndarray, **extra: Any
+) -> Any:
     estimator = estimator_class(task=job.task, n_jobs=job.threads or -1, **config, **extra)
     estimator.fit(features, target)
     return estimator.model
@@ -34,7 +36,9 @@ class LightGBM(Member):
         return self
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        found = np.asarray(self.booster.predict(features, num_threads=self.job.threads or 0, predict_disable_shape_check=True))
+        found = np.asarray(
+            self.booster.predict(features, num_threads=self.job.threads or 0, predict_disable_shape_check=True)
+        )
         return two_columns(found) if self.job.task == "binary" else found
 
     def contributions(self, features: np.ndarray, output: np.ndarray) -> np.ndarray:
@@ -55,7 +59,9 @@ class XGBoost(Member):
     booster: xgboost.Booster
 
     def fit(self, features: np.ndarray, target: np.ndarray, config: dict[str, Any]) -> XGBoost:
-        self.booster = _fit_flaml(XGBoostSklearnEstimator, self.job, config, features, target, seed=self.job.seed).get_booster()
+        self.booster = _fit_flaml(
+            XGBoostSklearnEstimator, self.job, config, features, target, seed=self.job.seed
+        ).get_booster()
         return self
 
     def predict(self, features: np.ndarray) -> np.ndarray:
@@ -90,7 +96,11 @@ class BoundedCatBoost(SKLearnEstimator):
     @classmethod
     def search_space(cls, data_size: Any, task: Any, **params: Any) -> dict[str, Any]:
         return {
-            "n_estimators": {"domain": tune.lograndint(lower=30, upper=800), "init_value": 100, "low_cost_init_value": 30},
+            "n_estimators": {
+                "domain": tune.lograndint(lower=30, upper=800),
+                "init_value": 100,
+                "low_cost_init_value": 30,
+            },
             "depth": {"domain": tune.randint(lower=3, upper=9), "init_value": 6, "low_cost_init_value": 3},
             "learning_rate": {"domain": tune.loguniform(lower=0.01, upper=0.3), "init_value": 0.08},
             "l2_leaf_reg": {"domain": tune.loguniform(lower=0.5, upper=30), "init_value": 3.0},

@@ -38,7 +38,11 @@ class Forest(Member):
         return mean[:, 0] if self.job.task == "regression" else mean
 
     def contributions(self, features: np.ndarray, output: np.ndarray) -> np.ndarray:
-        column = np.zeros(len(features), dtype=int) if self.job.task == "regression" else _class_column(output, self.job.task)
+        column = (
+            np.zeros(len(features), dtype=int)
+            if self.job.task == "regression"
+            else _class_column(output, self.job.task)
+        )
         found = np.zeros(features.shape)
         filled, rows = _filled(features), np.arange(len(features))
         for root in self.roots:
@@ -60,7 +64,13 @@ class Forest(Member):
     def save(self, path: Path) -> None:
         with path.open("wb") as file:
             np.savez_compressed(
-                file, feature=self.feature, threshold=self.threshold, left=self.left, right=self.right, values=self.values, roots=self.roots
+                file,
+                feature=self.feature,
+                threshold=self.threshold,
+                left=self.left,
+                right=self.right,
+                values=self.values,
+                roots=self.roots,
             )
 
     def load(self, path: Path) -> Forest:
@@ -74,10 +84,16 @@ class Forest(Member):
         trees = [estimator.tree_ for estimator in forest.estimators_]
         offsets = np.cumsum([0, *(tree.node_count for tree in trees)])
         self.roots = offsets[:-1].astype("int64")
-        self.feature = np.concatenate([np.where(tree.children_left >= 0, tree.feature, -1) for tree in trees]).astype("int32")
+        self.feature = np.concatenate([np.where(tree.children_left >= 0, tree.feature, -1) for tree in trees]).astype(
+            "int32"
+        )
         self.threshold = np.concatenate([tree.threshold for tree in trees])
-        self.left = np.concatenate([tree.children_left + start for tree, start in zip(trees, offsets[:-1], strict=True)]).astype("int64")
-        self.right = np.concatenate([tree.children_right + start for tree, start in zip(trees, offsets[:-1], strict=True)]).astype("int64")
+        self.left = np.concatenate(
+            [tree.children_left + start for tree, start in zip(trees, offsets[:-1], strict=True)]
+        ).astype("int64")
+        self.right = np.concatenate(
+            [tree.children_right + start for tree, start in zip(trees, offsets[:-1], strict=True)]
+        ).astype("int64")
         values = np.concatenate([tree.value[:, 0, :] for tree in trees])
         self.values = values if self.job.task == "regression" else values / values.sum(axis=1, keepdims=True)
 

@@ -21,7 +21,9 @@ class Linear(Member):
     def fit(self, features: np.ndarray, target: np.ndarray, config: dict[str, Any]) -> Linear:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # all-blank features have no mean
-            self.median = np.nan_to_num(np.nanmedian(features, axis=0)) if len(features) else np.zeros(features.shape[1])
+            self.median = (
+                np.nan_to_num(np.nanmedian(features, axis=0)) if len(features) else np.zeros(features.shape[1])
+            )
             spread = np.nanstd(features, axis=0)
         self.scale = np.where(np.nan_to_num(spread) > 0, np.nan_to_num(spread), 1.0)
         prepared = self._prepare(features)
@@ -52,7 +54,11 @@ class Linear(Member):
 
     def save(self, path: Path) -> None:
         kept = {name: getattr(self, name) for name in ("median", "scale", "coefficients", "intercepts")}
-        path.write_text(json.dumps({name: value.tolist() for name, value in kept.items()} | {"centre": self.centre, "unit": self.unit}))
+        path.write_text(
+            json.dumps(
+                {name: value.tolist() for name, value in kept.items()} | {"centre": self.centre, "unit": self.unit}
+            )
+        )
 
     def load(self, path: Path) -> Linear:
         data = json.loads(path.read_text())

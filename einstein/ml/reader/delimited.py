@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 from einstein.ml.errors import DataProblem
 from einstein.ml.reader.rows import Row, Rows, require
@@ -27,7 +27,10 @@ BINARY_SHARE = 0.05  # more control characters than this and it is not text
 def open_delimited(path: Path) -> Rows:
     """Open a delimited text file; raises `DataProblem` when it holds no header or no text."""
     probe = _start_of(path)
-    require(probe.strip(b"\x00\r\n \t\xef\xbb\xbf\xff\xfe"), "The file is empty. Export it again and check that it holds records.")
+    require(
+        probe.strip(b"\x00\r\n \t\xef\xbb\xbf\xff\xfe"),
+        "The file is empty. Export it again and check that it holds records.",
+    )
     encoding = _encoding(probe)
     notes = []
     text = probe.decode(encoding, errors="replace")
@@ -50,17 +53,17 @@ def _start_of(path: Path) -> bytes:
         raise DataProblem("The packed file is broken. Pack it again.") from error
 
 
-def _binary(path: Path) -> BinaryIO:
+def _binary(path: Path) -> Any:
     with path.open("rb") as file:
         magic = file.read(4)
     if magic[:2] == b"\x1f\x8b":
-        return _Bounded(gzip.open(path, "rb"))  # type: ignore[return-value]
+        return _Bounded(gzip.open(path, "rb"))
     if magic == b"PK\x03\x04":
         return _only_file_of(path)
     return path.open("rb")
 
 
-def _only_file_of(path: Path) -> BinaryIO:
+def _only_file_of(path: Path) -> Any:
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
@@ -68,13 +71,13 @@ def _only_file_of(path: Path) -> BinaryIO:
     members = [item for item in archive.infolist() if not item.is_dir() and not item.filename.startswith("__MACOSX")]
     require(len(members) == 1, f"The archive holds {len(members)} files. Send one file at a time.")
     require(members[0].file_size <= MOST_UNPACKED_BYTES, "The archive unpacks to more than 4 GB. Split the file.")
-    return _Bounded(archive.open(members[0]))  # type: ignore[return-value]
+    return _Bounded(archive.open(members[0]))
 
 
 class _Bounded(io.RawIOBase):
     """A packed stream that refuses to unpack without end."""
 
-    def __init__(self, inner: BinaryIO) -> None:
+    def __init__(self, inner: Any) -> None:
         self.inner, self.read_bytes = inner, 0
 
     def readable(self) -> bool:
@@ -89,7 +92,11 @@ class _Bounded(io.RawIOBase):
 
 
 def _encoding(probe: bytes) -> str:
-    for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
         if probe.startswith(mark):
             return name
     if len(probe) >= 4 and probe[1::2].count(0) > 0.4 * len(probe[1::2]) and probe[::2].count(0) == 0:
@@ -122,7 +129,7 @@ def _delimiter(text: str) -> str:
 
 def _numbered_rows(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
     errors = "replace" if encoding.startswith("utf") else "backslashreplace"
-    with io.TextIOWrapper(io.BufferedReader(_binary(path)), encoding=encoding, errors=errors, newline="") as stream:  # type: ignore[arg-type]
+    with io.TextIOWrapper(io.BufferedReader(_binary(path)), encoding=encoding, errors=errors, newline="") as stream:
         reader = csv.reader((line.replace("\x00", "") for line in stream), delimiter=delimiter)
         while True:
             line = reader.line_num + 1

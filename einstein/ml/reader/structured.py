@@ -58,25 +58,37 @@ def _records_of_lines(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]
             try:
                 record = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise DataProblem(f"Line {number:,} is not JSON: {error}. Correct it and send the file again.") from error
+                raise DataProblem(
+                    f"Line {number:,} is not JSON: {error}. Correct it and send the file again."
+                ) from error
             require(isinstance(record, dict), f"Line {number:,} is not a record in curly braces.")
             yield number, flatten(record)
 
 
 def _records_of_document(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
-    require(path.stat().st_size <= MOST_JSON_BYTES, "A JSON document may have 500 MB. Send JSON lines instead: one record a line.")
+    require(
+        path.stat().st_size <= MOST_JSON_BYTES,
+        "A JSON document may have 500 MB. Send JSON lines instead: one record a line.",
+    )
     with _text(path) as file:
         try:
             document = json.load(file)
         except ValueError as error:
-            where = f" at line {error.lineno:,}, column {error.colno:,}" if isinstance(error, json.JSONDecodeError) else ""
+            where = (
+                f" at line {error.lineno:,}, column {error.colno:,}" if isinstance(error, json.JSONDecodeError) else ""
+            )
             raise DataProblem(f"The JSON breaks off or is malformed{where}. Export it again.") from error
         except RecursionError as error:
             raise DataProblem("The JSON is nested too deeply to be a table.") from error
     if isinstance(document, dict):
-        lists = [value for value in document.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+        lists = [
+            value for value in document.values() if isinstance(value, list) and value and isinstance(value[0], dict)
+        ]
         document = lists[0] if len(lists) == 1 else [document]
-    require(isinstance(document, list) and all(isinstance(item, dict) for item in document), "The JSON is not a list of records.")
+    require(
+        isinstance(document, list) and all(isinstance(item, dict) for item in document),
+        "The JSON is not a list of records.",
+    )
     for number, record in enumerate(document, start=1):
         yield number, flatten(record)
 

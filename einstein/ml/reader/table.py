@@ -60,7 +60,9 @@ def read_to_parquet(path: Path, target: Path, filename: str = "") -> ReadReport:
         writer.write_table(_arrow(chunk, schema))
     require(report.rows or report.rejected, "The file has a header but no records.")
     if not report.rows:
-        raise DataProblem(f"None of the {report.rejected:,} lines could be read. Line {report.rejects[0].line:,}: {report.rejects[0].reason}.")
+        raise DataProblem(
+            f"None of the {report.rejected:,} lines could be read. Line {report.rejects[0].line:,}: {report.rejects[0].reason}."
+        )
     return report
 
 
@@ -75,7 +77,9 @@ def read_frame(path: Path, filename: str = "") -> tuple[pd.DataFrame, ReadReport
 def load_snapshot(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """A Parquet table of strings as a DataFrame of Python strings and None."""
     table = pq.read_table(path, columns=columns)
-    return pd.DataFrame({name: pd.Series(table.column(name).to_pylist(), dtype="object") for name in table.column_names})
+    return pd.DataFrame(
+        {name: pd.Series(table.column(name).to_pylist(), dtype="object") for name in table.column_names}
+    )
 
 
 def open_rows(path: Path, filename: str) -> Rows:
@@ -104,11 +108,15 @@ def usable_names(header: list[str]) -> tuple[list[str], list[str]]:
             name = f"Column {position}"
         seen[name.lower()] += 1
         if seen[name.lower()] > 1:
-            notes.append(f"The name {name} comes {seen[name.lower()]} times; this one is now {name} ({seen[name.lower()]}).")
+            notes.append(
+                f"The name {name} comes {seen[name.lower()]} times; this one is now {name} ({seen[name.lower()]})."
+            )
             name = f"{name} ({seen[name.lower()]})"
         names.append(name)
     if blanks:
-        notes.append(f"{blanks} columns had no name; they are named after their place, such as Column {header.index('') + 1 if '' in header else 1}.")
+        notes.append(
+            f"{blanks} columns had no name; they are named after their place, such as Column {header.index('') + 1 if '' in header else 1}."
+        )
     return names, notes
 
 

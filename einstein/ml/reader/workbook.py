@@ -27,13 +27,18 @@ def open_workbook(path: Path) -> Rows:
         sheets = workbook.sheet_names
         for name in sheets:
             sheet = workbook.get_sheet_by_name(name)
-            require(sheet.total_height * sheet.total_width <= MOST_CELLS, f"The sheet {name} has too many cells. Save the table as CSV.")
+            require(
+                sheet.total_height * sheet.total_width <= MOST_CELLS,
+                f"The sheet {name} has too many cells. Save the table as CSV.",
+            )
             cells = sheet.to_python(skip_empty_area=False)
             if any(cell not in ("", None) for row in cells[:1000] for cell in row):
                 notes = [f"The workbook has {len(sheets)} sheets; {name} was read."] if len(sheets) > 1 else []
                 return _table(cells, notes)
     except (CalamineError, zipfile.BadZipFile, ValueError, OverflowError) as error:
-        raise DataProblem("The workbook cannot be opened. Open it in Excel, save it again as .xlsx, and send that.") from error
+        raise DataProblem(
+            "The workbook cannot be opened. Open it in Excel, save it again as .xlsx, and send that."
+        ) from error
     raise DataProblem("The workbook is empty.")
 
 
@@ -54,7 +59,10 @@ def _table(cells: list[list[Any]], notes: list[str]) -> Rows:
     """Skip title rows: the header is the first row at least half as wide as the widest of the first fifty."""
     widths = [sum(cell not in ("", None) for cell in row) for row in cells[:50]]
     start = next(index for index, width in enumerate(widths) if width and width * 2 >= max(widths))
-    last = max((index for row in cells[start : start + 5000] for index, cell in enumerate(row) if cell not in ("", None)), default=0)
+    last = max(
+        (index for row in cells[start : start + 5000] for index, cell in enumerate(row) if cell not in ("", None)),
+        default=0,
+    )
     header = [_text(cell) or "" for cell in cells[start][: last + 1]]
     if start:
         notes.append(f"{start} title rows above the header were skipped.")
@@ -75,5 +83,7 @@ def _text(cell: Any) -> str | None:
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     if isinstance(cell, datetime.datetime):
-        return cell.date().isoformat() if cell.time() == datetime.time() else cell.isoformat(sep=" ", timespec="seconds")
+        return (
+            cell.date().isoformat() if cell.time() == datetime.time() else cell.isoformat(sep=" ", timespec="seconds")
+        )
     return str(cell)

@@ -9,10 +9,77 @@ NAMES = frozenset(
 estonia|finland|france|germany|greece|hong kong|hungary|india|indonesia|ireland|israel|italy|japan|kenya|latvia|lithuania|
 luxembourg|malaysia|mexico|morocco|netherlands|new zealand|nigeria|norway|pakistan|peru|philippines|poland|portugal|romania|
 russia|saudi arabia|serbia|singapore|slovakia|slovenia|south africa|south korea|spain|sweden|switzerland|taiwan|thailand|
-tunisia|turkey|ukraine|united arab emirates|united kingdom|united states|united states of america|usa|uk|vietnam""".replace("\n", "").split("|")
+tunisia|turkey|ukraine|united arab emirates|united kingdom|united states|united states of america|usa|uk|vietnam""".replace(
+        "\n", ""
+    ).split("|")
 )
 CODES = frozenset(
-    ["AR", "AU", "AT", "BE", "BR", "BG", "CA", "CL", "CN", "CO", "HR", "CZ", "DK", "EG", "EE", "FI", "FR", "DE", "GR", "HK", "HU", "IN", "ID", "IE", "IL", "IT", "JP", "KE", "LV", "LT", "LU", "MY", "MX", "MA", "NL", "NZ", "NG", "NO", "PK", "PE", "PH", "PL", "PT", "RO", "RU", "SA", "RS", "SG", "SK", "SI", "ZA", "KR", "ES", "SE", "CH", "TW", "TH", "TN", "TR", "UA", "AE", "GB", "US", "VN"]
+    [
+        "AR",
+        "AU",
+        "AT",
+        "BE",
+        "BR",
+        "BG",
+        "CA",
+        "CL",
+        "CN",
+        "CO",
+        "HR",
+        "CZ",
+        "DK",
+        "EG",
+        "EE",
+        "FI",
+        "FR",
+        "DE",
+        "GR",
+        "HK",
+        "HU",
+        "IN",
+        "ID",
+        "IE",
+        "IL",
+        "IT",
+        "JP",
+        "KE",
+        "LV",
+        "LT",
+        "LU",
+        "MY",
+        "MX",
+        "MA",
+        "NL",
+        "NZ",
+        "NG",
+        "NO",
+        "PK",
+        "PE",
+        "PH",
+        "PL",
+        "PT",
+        "RO",
+        "RU",
+        "SA",
+        "RS",
+        "SG",
+        "SK",
+        "SI",
+        "ZA",
+        "KR",
+        "ES",
+        "SE",
+        "CH",
+        "TW",
+        "TH",
+        "TN",
+        "TR",
+        "UA",
+        "AE",
+        "GB",
+        "US",
+        "VN",
+    ]
 )
 
 

@@ -35,7 +35,9 @@ class Date(FieldType):
     def fits(self, evidence: Evidence) -> float:
         if sum(map(len, evidence.values[:50])) > 35 * len(evidence.values[:50]):
             return 0.0  # too long for dates: do not try thirty formats on prose
-        if not any(any(mark in value for mark in "-/.: ,T") for value in evidence.values[:20]) and not self._compact(evidence):
+        if not any(any(mark in value for mark in "-/.: ,T") for value in evidence.values[:20]) and not self._compact(
+            evidence
+        ):
             return 0.0
         return 1.0 if self.options(evidence) else 0.0
 
@@ -76,7 +78,9 @@ class Date(FieldType):
 
     @staticmethod
     def _compact(evidence: Evidence) -> bool:
-        return evidence.named("date", "day", "datum", "fecha") and all(len(value) == 8 for value in evidence.values[:20])
+        return evidence.named("date", "day", "datum", "fecha") and all(
+            len(value) == 8 for value in evidence.values[:20]
+        )
 
 
 TYPE = Date()

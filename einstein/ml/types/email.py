@@ -22,7 +22,9 @@ class Email(FieldType):
         return found if found >= 0.9 else 0.0
 
     def parse(self, values: pd.Series, options: dict[str, Any]) -> pd.Series:
-        return clean_text(values).map(lambda value: value.rpartition("@")[2].lower() if isinstance(value, str) else value)
+        return clean_text(values).map(
+            lambda value: value.rpartition("@")[2].lower() if isinstance(value, str) else value
+        )
 
 
 TYPE = Email()

@@ -20,12 +20,16 @@ class Identifier(FieldType):
     def fits(self, evidence: Evidence) -> float:
         if evidence.rows < ENOUGH or evidence.distinct_share < 0.98:
             return 0.0
-        named = evidence.named("id", "ids", "key", "uuid", "guid", "number", "no", "nr", "index", "unnamed", "column", "code")
+        named = evidence.named(
+            "id", "ids", "key", "uuid", "guid", "number", "no", "nr", "index", "unnamed", "column", "code"
+        )
         if share(evidence.values, WHOLE) == 1.0:
             return 0.95 if named or evidence.distinct == evidence.rows and _counts_up(evidence.values) else 0.0
         if share(evidence.values, PLAIN) > 0.5:
             return 0.0
-        digits = sum(any(character.isdigit() for character in value) for value in evidence.values) / len(evidence.values)
+        digits = sum(any(character.isdigit() for character in value) for value in evidence.values) / len(
+            evidence.values
+        )
         if share(evidence.values, CODE) == 1.0 and (named or digits > 0.8):
             return 0.95
         return 0.0

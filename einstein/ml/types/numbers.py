@@ -19,7 +19,7 @@ CURRENCY = re.compile(r"[$€£¥₹]|\b(?:USD|EUR|GBP|CHF|JPY|INR|Rs\.?)\b", re
 
 
 def decimal_mark(values: list[str]) -> str:
-    """"," when the field can only be read so, or is read so by more values; else "."."""
+    """ "," when the field can only be read so, or is read so by more values; else "."."""
     bare = [CURRENCY.sub("", value).strip().rstrip("%").strip() for value in values]
     point, comma = share(bare, POINT), share(bare, COMMA)
     return "," if comma > point else "."
@@ -32,7 +32,7 @@ def to_float(values: pd.Series, decimal: str = ".") -> pd.Series:
     rest = text[plain.isna() & text.notna()]
     if len(rest):
         plain = plain.astype("float64")
-        plain.loc[rest.index] = [_one(value, decimal) for value in rest]
+        plain.loc[rest.index] = pd.Series([_one(value, decimal) for value in rest], index=rest.index)
     plain = plain.astype("float64")
     return plain.where(np.isfinite(plain))
 

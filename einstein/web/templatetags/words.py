@@ -23,7 +23,9 @@ register.filter("duration", duration)
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """An inline icon in the text's colour; the words beside it carry the meaning."""
-    return mark_safe(lucide._render_icon(name + "", None, **{"class": "icon", "stroke_width": "1.9", "aria_hidden": "true"}))
+    return mark_safe(
+        lucide._render_icon(name + "", None, **{"class": "icon", "stroke_width": "1.9", "aria_hidden": "true"})
+    )
 
 
 @register.filter
@@ -44,7 +46,11 @@ def percent(value: Any, digits: int = 0) -> str:
 @register.filter
 def score(value: Any, task: str) -> str:
     """A score as people read it: a whole percent, or the number itself."""
-    return number(round(float(value), 2) if abs(float(value)) < 1000 else round(float(value))) if task == "regression" else percent(value)
+    return (
+        number(round(float(value), 2) if abs(float(value)) < 1000 else round(float(value)))
+        if task == "regression"
+        else percent(value)
+    )
 
 
 @register.filter
@@ -61,7 +67,13 @@ def plural(noun: str, count: int = 2) -> str:
     """customer -> customers; in English, which is the product's language."""
     if count == 1:
         return noun
-    return noun[:-1] + "ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun if noun.endswith("s") else noun + "s"
+    return (
+        noun[:-1] + "ies"
+        if noun.endswith("y") and noun[-2:-1] not in "aeiou"
+        else noun
+        if noun.endswith("s")
+        else noun + "s"
+    )
 
 
 @register.filter
@@ -103,7 +115,11 @@ def dots(filled: int, tone: str = "f-1") -> SafeString:
         f'<circle class="{tone if place < filled else "f-rest"}" cx="{13 + 25 * (place % 10)}" cy="{13 + 25 * (place // 10)}" r="9.5"/>'
         for place in range(100)
     )
-    return format_html('<svg class="plot" viewBox="0 0 250 250" role="img" aria-label="{} of 100 dots filled">{}</svg>', filled, mark_safe(circles))
+    return format_html(
+        '<svg class="plot" viewBox="0 0 250 250" role="img" aria-label="{} of 100 dots filled">{}</svg>',
+        filled,
+        mark_safe(circles),
+    )
 
 
 @register.simple_tag
@@ -115,7 +131,9 @@ def histogram(counts: list[int], label: str) -> SafeString:
         for i, count in enumerate(counts)
     )
     return format_html(
-        '<svg class="plot mini" viewBox="0 0 240 56" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>', label, mark_safe(bars)
+        '<svg class="plot mini" viewBox="0 0 240 56" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
+        label,
+        mark_safe(bars),
     )
 
 
@@ -144,7 +162,7 @@ def fact(value: Any) -> str:
 
 @register.filter
 def schedule_words(schedule: str, hour: int) -> str:
-    """"Every day at 06:00"."""
+    """ "Every day at 06:00"."""
     words = {"daily": f"Every day at {hour:02d}:00", "weekly": f"Every week at {hour:02d}:00", "hourly": "Every hour"}
     return words.get(schedule, "Only when you ask")
 

@@ -32,8 +32,14 @@ def judge(facts: Facts) -> Finding:
         "why": why,
         "affects": f"The scores of these {facts.noun}s are less certain. All {count:,} scores are still shown.",
         "todo": [
-            ["If the values are right,", "train again, so that the model learns them. It changes nothing until you enable it."],
-            ["If the values are wrong,", "correct them in the source and upload the file again; it is checked by itself."],
+            [
+                "If the values are right,",
+                "train again, so that the model learns them. It changes nothing until you enable it.",
+            ],
+            [
+                "If the values are wrong,",
+                "correct them in the source and upload the file again; it is checked by itself.",
+            ],
         ],
     }
     return Finding(True, what, "warning", f"{facts.name}: {title}", answers)
@@ -48,7 +54,14 @@ def _problems(facts: Facts) -> list[tuple[float, str, str, str]]:
             found.append((value, *_outside_words(facts, field, value, detail)))
         if metric == "blank" and value - detail["usual"] >= (GROSS_BLANK_RISE if few else MOST_BLANK_RISE):
             sentence = f"{field} is blank in {value:.0%} of the records; {detail['usual']:.0%} was usual in training."
-            found.append((value + 1, f"{field} has lost its values", sentence, "The source no longer fills this field, or its name has changed."))
+            found.append(
+                (
+                    value + 1,
+                    f"{field} has lost its values",
+                    sentence,
+                    "The source no longer fills this field, or its name has changed.",
+                )
+            )
     return found + _row_problem(facts)
 
 
@@ -64,7 +77,11 @@ def _outside_words(facts: Facts, field: str, value: float, detail: dict) -> tupl
     if "examples" in detail:
         names = ", ".join(detail["examples"])
         what = f"{field} holds answers the model never saw for {who}: {names}."
-        return f"{field} has new answers for {count:,} {facts.noun}s", what, "New answers were introduced, or known ones are now spelt differently."
+        return (
+            f"{field} has new answers for {count:,} {facts.noun}s",
+            what,
+            "New answers were introduced, or known ones are now spelt differently.",
+        )
     what = f"{field} is outside {detail['low']} to {detail['high']} for {who}. Up to 1% outside is usual."
     why = "The values really changed, or they now come in another unit."
     return f"{count:,} {facts.noun}s have a {field} the model has never seen", what, why
@@ -78,7 +95,14 @@ def _row_problem(facts: Facts) -> list[tuple[float, str, str, str]]:
     if usual / 2 <= now <= usual * 2:
         return []
     sentence = f"The newest file holds {now:,} records; about {usual:,.0f} were usual."
-    return [(2.0, f"{now:,} records arrived instead of about {usual:,.0f}", sentence, "The file was cut off, or holds another selection of records.")]
+    return [
+        (
+            2.0,
+            f"{now:,} records arrived instead of about {usual:,.0f}",
+            sentence,
+            "The file was cut off, or holds another selection of records.",
+        )
+    ]
 
 
 CHECK = Check("data_in_range", "Data is in range", 3, judge)

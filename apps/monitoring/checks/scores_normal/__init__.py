@@ -20,7 +20,10 @@ def judge(facts: Facts) -> Finding:
     sees = f"{high:.0%} are in the High band; {usual:.0%} were in training."
     if detail["records"] < LEAST_RECORDS and not detail["constant"]:
         return Finding(False, f"{sees} {detail['records']} records are too few to say more.")
-    visible = abs(detail["mean"] - detail["usual_mean"]) >= VISIBLE_MEAN * detail["usual_sd"] or abs(high - usual) >= VISIBLE_BAND
+    visible = (
+        abs(detail["mean"] - detail["usual_mean"]) >= VISIBLE_MEAN * detail["usual_sd"]
+        or abs(high - usual) >= VISIBLE_BAND
+    )
     if not detail["constant"] and (shift < LARGE_SHIFT or not visible):
         return Finding(False, sees)
     return _failed(facts, detail, high, usual)
@@ -40,7 +43,10 @@ def _failed(facts: Facts, detail: dict, high: float, usual: float) -> Finding:
         "affects": f"The scores of all {detail['records']:,} {facts.noun}s may be too low or too high. They are still shown.",
         "todo": [
             ["If the records really changed,", "train again, so that the model learns what they look like now."],
-            ["If the numbers are wrong,", "correct them in the source and upload the file again; it is checked by itself."],
+            [
+                "If the numbers are wrong,",
+                "correct them in the source and upload the file again; it is checked by itself.",
+            ],
         ],
     }
     return Finding(True, answers["what"], "warning", title, answers)

@@ -20,7 +20,9 @@ def judge(facts: Facts) -> Finding:
     planned = facts.next_run_at if facts.next_run_at and facts.next_run_at + grace < facts.now else facts.last_slot_at
     if planned and planned + grace < facts.now and (facts.scored_at is None or facts.scored_at < planned):
         waiting = attempt is not None and attempt["state"] in WITHOUT_WORKER
-        return _failed(facts, _late_words(facts, attempt) if waiting else "The run that was planned did not start.", planned)
+        return _failed(
+            facts, _late_words(facts, attempt) if waiting else "The run that was planned did not start.", planned
+        )
     if facts.newest_run is None:
         return Finding(None, "No scores yet; the first run is on its way.")
     run = facts.newest_run
@@ -36,7 +38,9 @@ def _late_words(facts: Facts, attempt: dict) -> str:
 def _failed(facts: Facts, why: str, since: object) -> Finding:
     run = facts.newest_run
     still = (
-        f"{run['scored']:,} {facts.noun}s still show the scores of {facts.local(run['as_of'])}." if run else f"No {facts.noun} has a score yet."
+        f"{run['scored']:,} {facts.noun}s still show the scores of {facts.local(run['as_of'])}."
+        if run
+        else f"No {facts.noun} has a score yet."
     )
     last = f"since {facts.local(facts.scored_at)}" if facts.scored_at else "yet"
     answers = {
@@ -46,10 +50,15 @@ def _failed(facts: Facts, why: str, since: object) -> Finding:
         "affects": still,
         "todo": [
             ["If the data is the cause,", "upload a file that the model can read; it is scored at once."],
-            ["If the workers have stopped,", "ask your operator to start them. Waiting runs are then done by themselves."],
+            [
+                "If the workers have stopped,",
+                "ask your operator to start them. Waiting runs are then done by themselves.",
+            ],
         ],
     }
-    return Finding(True, f"No new scores {last}. {why}", "critical", f"{facts.name} has had no new scores {last}", answers)
+    return Finding(
+        True, f"No new scores {last}. {why}", "critical", f"{facts.name} has had no new scores {last}", answers
+    )
 
 
 CHECK = Check("scores_produced", "Scores are produced", 1, judge)

@@ -22,7 +22,9 @@ class Command(BaseCommand):
             login.touch(mode=0o600)
             login.write_text(json.dumps({"email": user.email, "password": password}))
         shown = json.loads(login.read_text())["password"] if login.exists() else "(as it was)"
-        self.stdout.write(f"\n  Einstein is running at {settings.PUBLIC_URL}\n  Log in as {user.email} with the password {shown}\n")
+        self.stdout.write(
+            f"\n  Einstein is running at {settings.PUBLIC_URL}\n  Log in as {user.email} with the password {shown}\n"
+        )
         self.stdout.flush()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not start_waiting_demo_training(workspace) and time.monotonic() < deadline:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django_q import cluster, signals
+from django_q import cluster
 
 from apps.runs.die_with_parent import die_with_parent
 
@@ -22,13 +22,9 @@ class Command(BaseCommand):
             # django-q reads its queue's name when it is imported, which has happened: start over with the name set.
             os.execve(sys.executable, sys.orig_argv, os.environ | {"Q_CLUSTER_NAME": queue})
 
-        class DutifulSentinel(cluster.Sentinel):
-            def __init__(self, *arguments: Any, **named: Any) -> None:
-                die_with_parent()
-                super().__init__(*arguments, **named)
-
-        cluster.Sentinel = DutifulSentinel
-        signals.post_spawn.connect(lambda **_: die_with_parent(), weak=False)
+        # Sentinel, workers, pusher and monitor are all forked: each dies with the one that forked it. An orphaned pusher
+        # would go on taking tasks from the broker into a queue that nobody reads.
+        os.register_at_fork(after_in_child=die_with_parent)
         die_with_parent()
         running = cluster.Cluster()
         running.start()
