@@ -10,6 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var" / "tests"
+# Named here and not in pyproject.toml: pytest-django would read the settings, and so touch the installation's own data,
+# before this file has pointed them at the tests' data.
+os.environ["DJANGO_SETTINGS_MODULE"] = "einstein.settings"
 os.environ["EINSTEIN_VAR"] = str(VAR)
 os.environ["EINSTEIN_STATIC_BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 os.environ["EINSTEIN_NO_LOGIN_LIMITS"] = "1"
@@ -17,7 +20,10 @@ os.environ["EINSTEIN_LOG_LEVEL"] = "ERROR"
 os.environ.pop("DATABASE_URL", None)
 shutil.rmtree(VAR / "files", ignore_errors=True)
 
+import django  # noqa: E402
 import pytest  # noqa: E402
+
+django.setup()
 
 
 @pytest.fixture(scope="session")

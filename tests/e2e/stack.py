@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from email import message_from_string, policy
 from pathlib import Path
 
 import psycopg
@@ -31,12 +32,7 @@ class Inbox:
         return "250 OK"
 
     def subjects(self) -> list[str]:
-        import email
-        from email.header import decode_header, make_header
-
-        return [
-            str(make_header(decode_header(email.message_from_string(text)["Subject"]))) for _, text in self.messages
-        ]
+        return [str(message_from_string(text, policy=policy.default)["Subject"]) for _, text in self.messages]
 
 
 class Stack:

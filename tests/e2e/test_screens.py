@@ -30,9 +30,13 @@ STATES = [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
 def screens(stack):
     workspace, slug, dataset, prediction = make_prediction(stack, "screens", DATA / "telco_small.csv")
     start_training(stack, workspace, prediction)
-    wait_for(lambda: stack.sql("SELECT 1 FROM scoring_score WHERE prediction_id = %s", prediction), 120, "the first scores")
+    wait_for(
+        lambda: stack.sql("SELECT 1 FROM scoring_score WHERE prediction_id = %s", prediction), 120, "the first scores"
+    )
     inside = {name: f"/w/{slug}/" + path.format(d=dataset, p=prediction) for name, path in SCREENS.items()}
-    key = stack.sql("SELECT key FROM scoring_score WHERE prediction_id = %s ORDER BY value DESC LIMIT 1", prediction)[0][0]
+    key = stack.sql("SELECT key FROM scoring_score WHERE prediction_id = %s ORDER BY value DESC LIMIT 1", prediction)[
+        0
+    ][0]
     return inside | {"record": f"/w/{slug}/predictions/{prediction}/records/{key}/", "profile": "/profile/"}
 
 
@@ -56,7 +60,9 @@ def violations(page, url: str, name: str) -> list[str]:
     assert page.goto(url).status == 200, url
     page.wait_for_load_state("networkidle")
     page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), f"{name} scrolls sideways"
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), (
+        f"{name} scrolls sideways"
+    )
     page.evaluate(AXE)
     result = page.evaluate("axe.run()")
     return [f"{fault['id']}: {fault['nodes'][0]['html'][:120]}" for fault in result["violations"]]
