@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var" / "tests"
+TELCO = ROOT / "tests" / "data" / "telco_small.csv"
 # Named here and not in pyproject.toml: pytest-django would read the settings, and so touch the installation's own data,
 # before this file has pointed them at the tests' data.
 os.environ["DJANGO_SETTINGS_MODULE"] = "einstein.settings"
@@ -22,7 +23,11 @@ shutil.rmtree(VAR / "files", ignore_errors=True)
 
 import django  # noqa: E402
 import pytest  # noqa: E402
+from django.conf import settings as project  # noqa: E402
 
+project.PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher"
+]  # the real one takes half a second, by design
 django.setup()
 
 
@@ -30,6 +35,12 @@ django.setup()
 def django_db_setup(django_db_blocker):
     """Migrate as the owner in a process of its own; tests then run as the application's role, as production does."""
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, check=True)
+
+
+@pytest.fixture(autouse=True)
+def _mail_goes_through_the_outbox(settings):
+    """As in production; Django's test runner would keep it in memory."""
+    settings.EMAIL_BACKEND = "apps.outbox.account_mail.OutboxEmailBackend"
 
 
 @pytest.fixture
@@ -92,3 +103,84 @@ def inside(workspace):
 
     with workspace_scope(workspace.id):
         yield workspace
+
+
+@pytest.fixture
+def perform_runs(settings):
+    """Do all queued work of the workspace in scope, here and now, as a worker would."""
+    from apps.pipeline.tasks import perform
+    from apps.runs.models import Run
+    from apps.workspaces.scope import current_workspace_id
+
+    settings.LEASE_SECONDS = 36_000  # the heartbeat's own connection cannot see a test's open transaction
+
+    def do() -> None:
+        while Run.objects.filter(state="queued").exists():
+            run = Run.objects.filter(state="queued").order_by("id").first()
+            Run.objects.filter(id=run.id).update(state="dispatched")
+            perform(current_workspace_id(), run.id)
+            run.refresh_from_db()
+            assert run.state == "succeeded", run.error
+
+    return do
+
+
+@pytest.fixture(scope="session")
+def churn_model(tmp_path_factory):
+    """A model folder trained on the small Telco file."""
+    from einstein.ml.reader import read_frame
+    from einstein.ml.train import TrainRequest, train
+
+    table, _ = read_frame(TELCO)
+    folder = tmp_path_factory.mktemp("model") / "model"
+    train(
+        table[table["Churn"].notna()],
+        TrainRequest("Churn", positive="Yes", ignore=["customerID"], trials=1, threads=1),
+        folder,
+    )
+    return folder
+
+
+@pytest.fixture
+def dataset(inside, owner, perform_runs):
+    """The small Telco file, read."""
+    from apps.datasets.upload import receive_path
+
+    made, _ = receive_path(TELCO, "telco_customers.csv", owner)
+    perform_runs()
+    made.refresh_from_db()
+    return made
+
+
+@pytest.fixture
+def draft(dataset, owner):
+    """A prediction of churn, ready to be trained."""
+    from apps.predictions.models import Prediction
+
+    return Prediction.objects.create(
+        name="Churn", dataset=dataset, outcome_kind="binary", outcome_field="Churn", positive="Yes", ignored_fields=["customerID"],
+        fields_seen=True, owner=owner, steps_done=["question", "data", "outcome", "records", "fields", "schedule"],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def scored(draft, churn_model, owner, perform_runs):
+    """The same prediction, enabled, scored and watched."""
+    from apps.datasets.records import newest_snapshot
+    from apps.pipeline.story import begin_watching
+    from apps.predictions.models import ModelVersion
+    from apps.predictions.train import enable
+    from einstein import storage
+    from einstein.ml.artifact import read_facts
+
+    key = storage.key_for(draft.workspace_id, "models", "test")
+    storage.put_folder(churn_model, key)
+    facts = read_facts(churn_model)
+    version = ModelVersion.objects.create(
+        prediction=draft, number=1, state="candidate", snapshot=newest_snapshot(draft.dataset), storage_key=key, hash=storage.sha256_of(churn_model / "manifest.json"), facts=facts
+    )  # fmt: skip
+    enable(version, owner)
+    perform_runs()
+    begin_watching(draft.workspace_id, draft.id)
+    draft.refresh_from_db()
+    return draft

@@ -21,7 +21,7 @@ MAIL_SHOWN, LOG_SHOWN = 100, 8
 def home(request: HttpRequest) -> HttpResponse:
     """What needs attention first, then the predictions, then what happened."""
     attention = list(Alert.objects.filter(state__in=OPEN_STATES).order_by("severity", "-opened_at")[:5])
-    found = list(prediction_list().exclude(state__in=["archived", "deleted"])[:50])
+    found = list(prediction_list().exclude(state="archived")[:50])
     datasets = Dataset.objects.filter(state="active").aggregate(count=Count("id"))["count"]
     context = {
         "section": "home", "attention": attention, "predictions": found, "datasets": datasets,

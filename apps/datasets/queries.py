@@ -9,18 +9,23 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from apps.datasets.models import Dataset, Snapshot
 from apps.datasets.records import key_problems, load
 
-ROWS_SHOWN, COLUMNS_SHOWN = 20, 40
+ROWS_SHOWN, COLUMNS_SHOWN, DELETED_SHOWN = 20, 40, 50
 
 
 def dataset_list() -> QuerySet[Dataset]:
-    """Datasets with the facts of their newest snapshot, newest first; deleted ones only while they can be undone."""
+    """Datasets but deleted ones, with the facts of their newest snapshot, newest first."""
     newest = Snapshot.objects.filter(dataset=OuterRef("pk")).order_by("-number")
     return (
-        Dataset.objects.annotate(
+        Dataset.objects.exclude(state="deleted").annotate(
             rows=Subquery(newest.values("rows")[:1]), read_at=Subquery(newest.values("created_at")[:1]),
             field_count=Count("fields"),
         ).order_by("state", "-updated_at")
     )  # fmt: skip
+
+
+def deleted_datasets() -> QuerySet[Dataset]:
+    """What can still be brought back."""
+    return Dataset.objects.filter(state="deleted").order_by("name", "id")[:DELETED_SHOWN]
 
 
 def first_rows(snapshot: Snapshot | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from apps.datasets import fields as decisions
 from apps.datasets import lifecycle
 from apps.datasets.models import DUPLICATE_POLICIES, Dataset, Field, Snapshot
-from apps.datasets.queries import dataset_list, first_rows, key_facts
+from apps.datasets.queries import dataset_list, deleted_datasets, first_rows, key_facts
 from apps.datasets.records import newest_snapshot
 from apps.datasets.upload import UploadRefused, receive
 from apps.runs.models import Run
@@ -25,7 +25,8 @@ FIELDS_A_PAGE = 60
 
 @viewer
 def datasets(request: HttpRequest) -> HttpResponse:
-    return render(request, "datasets/list.html", {"section": "datasets", "datasets": dataset_list()})
+    context = {"section": "datasets", "datasets": dataset_list(), "deleted": deleted_datasets()}
+    return render(request, "datasets/list.html", context)
 
 
 @builder

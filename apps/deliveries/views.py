@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -61,7 +62,9 @@ def widgets(request: HttpRequest, prediction_id: int) -> HttpResponse:
     """The widgets of a prediction, and a form for another."""
     prediction = _enabled(prediction_id)
     form = WidgetForm(request.POST or None, initial={"name": prediction.name})
-    if request.method == "POST" and request.membership.may("builder") and form.is_valid():
+    if request.method == "POST" and not request.membership.may("builder"):
+        raise PermissionDenied
+    if request.method == "POST" and form.is_valid():
         made = Widget.objects.create(
             prediction=prediction,
             name=form.cleaned_data["name"],

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.http import QueryDict
 
+from apps.datasets.models import Dataset
 from apps.predictions.models import ModelVersion, Prediction
+
+DELETED_SHOWN = 50
 
 
 def prediction_list() -> QuerySet[Prediction]:
-    """All predictions, those in use first."""
-    return Prediction.objects.select_related("dataset", "champion").order_by("state", "-updated_at")
+    """All predictions but deleted ones, those in use first, each with its `grade` and without the model's heavy facts."""
+    return (
+        Prediction.objects.exclude(state="deleted").select_related("dataset", "champion").defer("champion__facts")
+        .annotate(grade=KeyTextTransform("grade", KeyTransform("scorecard", "champion__facts"))).order_by("state", "-updated_at")
+    )  # fmt: skip
+
+
+def chosen_dataset(answers: QueryDict) -> Dataset | None:
+    """The dataset in use that a form names, or None."""
+    number = answers.get("dataset", "")
+    return Dataset.objects.filter(id=number, state="active").first() if number.isdecimal() else None
+
+
+def deleted_predictions() -> QuerySet[Prediction]:
+    """What can still be brought back."""
+    return Prediction.objects.filter(state="deleted").order_by("name", "id")[:DELETED_SHOWN]
 
 
 def version_list(prediction: Prediction) -> list[ModelVersion]:

@@ -12,7 +12,7 @@ from apps.datasets.models import Dataset
 from apps.predictions import charts, wizard
 from apps.predictions.definition import outcome_words
 from apps.predictions.models import SCHEDULES, ModelVersion, Prediction
-from apps.predictions.queries import newest_version, prediction_list, version_list
+from apps.predictions.queries import chosen_dataset, deleted_predictions, newest_version, prediction_list, version_list
 from apps.predictions.scorecard_words import scorecard_page
 from apps.predictions.train import enable, start_training
 from apps.runs.queue import cancel, latest
@@ -23,7 +23,8 @@ WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 
 @viewer
 def predictions(request: HttpRequest) -> HttpResponse:
-    return render(request, "predictions/list.html", {"section": "predictions", "predictions": prediction_list()})
+    context = {"section": "predictions", "predictions": prediction_list(), "deleted": deleted_predictions()}
+    return render(request, "predictions/list.html", context)
 
 
 @viewer
@@ -42,7 +43,7 @@ def open_prediction(request: HttpRequest, prediction_id: int) -> HttpResponse:
 @require_POST
 def new_prediction(request: HttpRequest) -> HttpResponse:
     """Begin a draft; with a dataset chosen, the wizard suggests a name."""
-    dataset = Dataset.objects.filter(id=request.POST.get("dataset") or 0).first()
+    dataset = chosen_dataset(request.POST)
     draft = Prediction.objects.create(owner=request.user, dataset=dataset, name="" if dataset is None else dataset.name)
     return redirect("wizard", request.workspace.slug, draft.id, "question")
 

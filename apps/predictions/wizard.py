@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from django.http import QueryDict
 
-from apps.datasets.models import Dataset, Field
+from apps.datasets.models import Field
 from apps.datasets.records import NEEDS_NO_VALUE, NEEDS_NUMBER, OPERATORS, keyed, load, newest_snapshot, specs_of
 from apps.predictions.definition import (
     RULE_TARGET,
@@ -22,6 +22,7 @@ from apps.predictions.definition import (
     with_outcome,
 )
 from apps.predictions.models import KINDS, SCHEDULES, Prediction
+from apps.predictions.queries import chosen_dataset
 from einstein.ml.errors import DataProblem
 from einstein.ml.guards import Finding, inspect_fields
 from einstein.ml.outcome import answers_of, read_outcome, refuse_unlearnable, suggest_task
@@ -76,7 +77,7 @@ def _save_question(prediction: Prediction, answers: QueryDict) -> list[str]:
 
 
 def _save_data(prediction: Prediction, answers: QueryDict) -> list[str]:
-    chosen = Dataset.objects.filter(id=answers.get("dataset") or 0, state="active").first()
+    chosen = chosen_dataset(answers)
     if chosen is None:
         return ["Pick a dataset. If there is none, upload a file first."]
     if prediction.dataset_id != chosen.id:

