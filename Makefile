@@ -10,7 +10,7 @@ run: .venv/run
 
 test: .venv/dev
 	$(BIN)/python tests/ensure_browser.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VAR = ROOT / "var" / "tests"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")  # tests run in two processes, each with a database of its own
+VAR = ROOT / "var" / f"tests-{WORKER}"
 TELCO = ROOT / "tests" / "data" / "telco_small.csv"
 # Named here and not in pyproject.toml: pytest-django would read the settings, and so touch the installation's own data,
 # before this file has pointed them at the tests' data.
@@ -29,6 +30,14 @@ project.PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.MD5PasswordHasher"
 ]  # the real one takes half a second, by design
 django.setup()
+del os.environ["DJANGO_SETTINGS_MODULE"]  # so that a second test process also comes here first
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say what tests measured."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
 
 
 @pytest.fixture(scope="session")

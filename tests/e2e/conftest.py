@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.conftest import WORKER
 from tests.e2e.stack import Stack
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -25,8 +26,9 @@ FLAGS = [
 
 @pytest.fixture(scope="session")
 def stack():
-    shutil.rmtree(Path(__file__).resolve().parents[2] / "var" / "e2e", ignore_errors=True)
-    running = Stack("e2e").start()
+    running = Stack(f"e2e-{WORKER}")
+    shutil.rmtree(running.var, ignore_errors=True)
+    running.start()
     for table in ("workspaces_workspace", "workspaces_user"):
         running.sql(f"TRUNCATE {table} CASCADE")
     yield running
