@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 
 STOP_SECONDS = 15
 RESTART_PAUSE = 1.0
+PATIENCE_SECONDS = 60
 MANAGE = [sys.executable, "manage.py"]
 
 
@@ -44,14 +46,19 @@ def run(demo: bool) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "einstein.settings")
     import django
 
+    began = time.monotonic()
     django.setup()
     prepare()
+    prepared = time.monotonic()
+    print(f"Prepared the database and the files in {prepared - began:.0f} s", flush=True)
     children = _children()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     for child in children:
         child.start()
+    if is_served(stop):
+        print(f"Serving pages after {time.monotonic() - prepared:.0f} s", flush=True)
     if demo:
         subprocess.Popen([*MANAGE, "demo"], start_new_session=True)
     supervise(children, stop)
@@ -71,6 +78,20 @@ def prepare() -> None:
         sys.exit(str(unsafe))
     call_command("check", fail_level="ERROR")
     call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def is_served(stop: threading.Event) -> bool:
+    """Wait until the web server takes connections; False when it does not within the patience, or is stopped."""
+    from django.conf import settings
+
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline and not stop.wait(0.1):
+        try:
+            socket.create_connection((settings.LISTEN_HOST, settings.LISTEN_PORT), timeout=1).close()
+        except OSError:
+            continue
+        return True
+    return False
 
 
 def supervise(children: list[Child], stop: threading.Event) -> None:

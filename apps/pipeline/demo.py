@@ -16,8 +16,10 @@ from django.conf import settings
 
 from apps.datasets.models import Snapshot
 from apps.datasets.upload import receive_path
+from apps.monitoring.models import Watch
 from apps.predictions.models import Prediction
 from apps.predictions.train import start_training
+from apps.runs.models import ENDED, Run
 from apps.workspaces.models import User, Workspace
 from apps.workspaces.people import create_workspace, workspaces_of
 from apps.workspaces.scope import workspace_scope
@@ -26,6 +28,12 @@ DEMO_EMAIL = "demo@example.com"
 SOURCE = settings.BASE_DIR / "apps" / "pipeline" / "demo_data" / "telco_churn.csv"
 BLANKED, SEED = 1000, 7
 TIME_ZONE = "Europe/Berlin"
+STAGES = {
+    "ingest": "Read the sample file",
+    "train": "Trained the prediction",
+    "score": "Scored 1,000 customers",
+    "check": "First checks",
+}
 
 
 def ensure_demo() -> tuple[User, str | None, Workspace]:
@@ -61,6 +69,22 @@ def start_waiting_demo_training(workspace: Workspace) -> bool:
             return False
         start_training(prediction, prediction.owner)
         return True
+
+
+def first_stages(workspace: Workspace) -> dict[str, str]:
+    """What the demo has reached so far, each stage with its real seconds as a sentence."""
+    with workspace_scope(workspace.id):
+        ended = {run.kind: run for run in Run.objects.filter(state__in=ENDED).order_by("-id")}
+        watch = Watch.objects.exclude(findings={}).first()
+        said = {
+            kind: f"{STAGES[kind]} in {run.seconds:.0f} s" if run.state == "succeeded" else run.error
+            for kind, run in ended.items()
+            if kind in STAGES
+        }
+        if watch is not None and "score" in said:
+            failing = [finding["sees"] for finding in watch.findings.values() if finding["failing"]]
+            said["check"] = f"{STAGES['check']}: {'; '.join(failing) or 'healthy'}"
+        return said
 
 
 def blanked_customers() -> pd.DataFrame:

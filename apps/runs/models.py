@@ -9,7 +9,8 @@ from django.utils import timezone
 from apps.workspaces.tenancy import TenantModel
 
 LIVE = ["queued", "dispatched", "running"]
-STATES = [*LIVE, "succeeded", "failed", "cancelled"]
+ENDED = ["succeeded", "failed", "cancelled"]
+STATES = [*LIVE, *ENDED]
 
 
 class Run(TenantModel):

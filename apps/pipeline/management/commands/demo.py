@@ -1,4 +1,4 @@
-"""`manage.py demo`: make the demo workspace and wait until its training has begun."""
+"""`manage.py demo`: make the demo workspace, start its training when its file is read, and say how it goes."""
 
 import json
 import time
@@ -7,9 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from apps.pipeline.demo import ensure_demo, start_waiting_demo_training
+from apps.pipeline.demo import STAGES, ensure_demo, first_stages, start_waiting_demo_training
+from apps.workspaces.models import Workspace
 
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 300
 
 
 class Command(BaseCommand):
@@ -28,4 +29,17 @@ class Command(BaseCommand):
         self.stdout.flush()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not start_waiting_demo_training(workspace) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        if password:
+            self._tell_first_stages(workspace, deadline)
+
+    def _tell_first_stages(self, workspace: Workspace, deadline: float) -> None:
+        """Say when the file is read, the model trained, the customers scored and the first checks done."""
+        told: set[str] = set()
+        while len(told) < len(STAGES) and time.monotonic() < deadline:
+            for stage, words in first_stages(workspace).items():
+                if stage not in told:
+                    self.stdout.write(f"  {words}")
+                    self.stdout.flush()
+                    told.add(stage)
             time.sleep(0.5)
