@@ -2,67 +2,191 @@
 
 from __future__ import annotations
 
+import csv
+from email import message_from_string, policy
 from pathlib import Path
 
 import axe_core_python
 import pytest
 
 from tests.e2e.conftest import DATA
-from tests.e2e.stack import make_prediction, start_training, wait_for
+from tests.e2e.stack import make_prediction, run_python, start_training, wait_for
 
 PICTURES = Path(__file__).resolve().parents[2] / "screenshots"
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
-SCREENS = {
+OUTSIDE = {"login": "/accounts/login/", "signup": "/accounts/signup/", "reset": "/accounts/password/reset/", "confirm": "/accounts/confirm-email/",
+           "api": "/api/docs/"}  # fmt: skip
+PERSONAL = {"profile": "/profile/", "addresses": "/accounts/email/", "password": "/accounts/password/change/", "new-workspace": "/workspaces/new/",
+            "invitation": "/invitations/used/", "kept-mail": "/console/mail/"}  # fmt: skip
+INSIDE = {
     "home": "", "datasets": "datasets/", "dataset": "datasets/{d}/", "rows": "datasets/{d}/rows/", "snapshots": "datasets/{d}/snapshots/",
-    "predictions": "predictions/", "scores": "predictions/{p}/scores/", "scorecard": "predictions/{p}/versions/1/",
-    "monitoring": "predictions/{p}/monitoring/", "widgets": "predictions/{p}/widgets/", "prediction-settings": "predictions/{p}/settings/",
+    "predictions": "predictions/", "scores": "predictions/{p}/scores/", "record": "predictions/{p}/records/{k}/",
+    "scorecard": "predictions/{p}/versions/1/", "monitoring": "predictions/{p}/monitoring/", "widgets": "predictions/{p}/widgets/",
+    "widget": "predictions/{p}/widgets/{w}/", "prediction-settings": "predictions/{p}/settings/",
     "wizard-question": "predictions/{p}/wizard/question/", "wizard-data": "predictions/{p}/wizard/data/",
     "wizard-outcome": "predictions/{p}/wizard/outcome/", "wizard-records": "predictions/{p}/wizard/records/",
     "wizard-fields": "predictions/{p}/wizard/fields/", "wizard-schedule": "predictions/{p}/wizard/schedule/",
-    "wizard-review": "predictions/{p}/wizard/review/", "alerts": "alerts/", "people": "settings/", "keys": "settings/keys/",
-    "activity": "settings/audit/", "workspace": "settings/workspace/",
+    "wizard-review": "predictions/{p}/wizard/review/", "alerts": "alerts/", "alert": "alerts/{a}/", "people": "settings/", "keys": "settings/keys/",
+    "activity": "settings/audit/", "workspace": "settings/workspace/", "not-found": "nothing/",
 }  # fmt: skip
-OUTSIDE = {"login": "/accounts/login/", "signup": "/accounts/signup/", "api": "/api/docs/"}
+DRAWN = "document.fonts.status == 'loaded' && [...document.querySelectorAll('[data-figure]')].every(chart => chart.querySelector('.main-svg'))"
 STATES = [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
+OUT_OF_RANGE = """
+from pathlib import Path
+from apps.datasets.models import Dataset
+from apps.datasets.upload import receive_path
+from apps.deliveries.models import Widget
+from apps.workspaces.models import User
+from apps.workspaces.people import create_workspace
+from apps.workspaces.scope import workspace_scope
+with workspace_scope({workspace}):
+    receive_path(Path("{file}"), "november.csv", None, Dataset.objects.get(id={dataset}))
+    print(Widget.objects.create(prediction_id={prediction}, name="Churn risk", origins=["https://crm.example.com"]).id)
+print(create_workspace("Fresh start", User.objects.get(email="screens@brightline.example")).slug)
+"""
+TOO_FEW = """
+from apps.workspaces.scope import workspace_scope
+from apps.predictions.models import Prediction
+from apps.predictions.train import start_training
+with workspace_scope({workspace}):
+    other = Prediction.objects.get(id={prediction})
+    other.id, other.champion_id, other.name, other.training, other.budget_seconds = None, None, "{name}", {training}, 30
+    other.learn_filters, other.state, other.enable_when_ready = {filters}, "draft", False
+    other.save()
+    start_training(other, None)
+    print(other.id)
+"""
 
 
 @pytest.fixture(scope="module")
-def screens(stack):
+def screens(stack, tmp_path_factory):
+    """Addresses of all screens of a workspace that is in full use, with an open alert."""
     workspace, slug, dataset, prediction = make_prediction(stack, "screens", DATA / "telco_small.csv")
     start_training(stack, workspace, prediction)
-    wait_for(
-        lambda: stack.sql("SELECT 1 FROM scoring_score WHERE prediction_id = %s", prediction), 120, "the first scores"
-    )
-    inside = {name: f"/w/{slug}/" + path.format(d=dataset, p=prediction) for name, path in SCREENS.items()}
-    key = stack.sql("SELECT key FROM scoring_score WHERE prediction_id = %s ORDER BY value DESC LIMIT 1", prediction)[
-        0
-    ][0]
-    return inside | {"record": f"/w/{slug}/predictions/{prediction}/records/{key}/", "profile": "/profile/"}
+    key = wait_for(
+        lambda: stack.sql(
+            "SELECT key FROM scoring_score WHERE prediction_id = %s ORDER BY value DESC LIMIT 1", prediction
+        ),
+        120,
+        "the first scores",
+    )[0][0]
+    file = dearer(tmp_path_factory.mktemp("newer") / "november.csv")
+    values = {"workspace": workspace, "dataset": dataset, "prediction": prediction, "file": file}
+    widget, empty = run_python(stack, OUT_OF_RANGE.format(**values)).split()
+    alert = wait_for(
+        lambda: stack.sql("SELECT id FROM monitoring_alert WHERE prediction_id = %s AND told_at IS NOT NULL", prediction),
+        60, "the alert",
+    )[0][0]  # fmt: skip
+    stack.sql("UPDATE workspaces_user SET is_staff = true WHERE email = 'screens@brightline.example'")
+    named = {"d": dataset, "p": prediction, "k": key, "w": widget, "a": alert}
+    inside = {name: f"/w/{slug}/" + path.format(**named) for name, path in INSIDE.items()}
+    return inside | PERSONAL | {"first-run": f"/w/{empty}/", "first-datasets": f"/w/{empty}/datasets/", "first-predictions": f"/w/{empty}/predictions/",
+                                "quiet": f"/w/{empty}/alerts/"}, values  # fmt: skip
+
+
+def dearer(file: Path) -> Path:
+    """The open records with charges the model has never seen."""
+    rows = list(csv.DictReader((DATA / "telco_small.csv").open()))
+    for row in rows:
+        if not row["Churn"]:
+            row["MonthlyCharges"] = str(float(row["MonthlyCharges"]) + 200)
+    with file.open("w", newline="") as out:
+        writer = csv.DictWriter(out, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return file
+
+
+@pytest.fixture
+def artist(stack, chromium):
+    """Opens pages at a width and in a theme, logged in when asked."""
+    opened = []
+
+    def begin(width: int, scheme: str, logged_in: bool = True) -> Artist:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+        opened.append(context)
+        page = context.new_page()
+        if logged_in:
+            page.goto(f"{stack.base}/accounts/login/")
+            page.fill("[name=login]", "screens@brightline.example")
+            page.fill("[name=password]", "a long enough password")
+            page.click("button.primary")
+            page.wait_for_url("**/w/**")
+        return Artist(page, stack.base, f"{width}-{scheme}")
+
+    PICTURES.mkdir(exist_ok=True)
+    yield begin
+    for context in opened:
+        context.close()
+
+
+class Artist:
+    """Draws pages and gathers what axe-core finds on them."""
+
+    def __init__(self, page, base: str, state: str) -> None:
+        self.page, self.base, self.state = page, base, state
+        self.faults: dict[str, list[str]] = {}
+
+    def draw(self, name: str, path: str) -> None:
+        assert self.page.goto(self.base + path).status == (404 if name == "not-found" else 200), path
+        self.page.wait_for_function(DRAWN)
+        self.look(name)
+
+    def look(self, name: str) -> None:
+        self.page.screenshot(path=PICTURES / f"{name}-{self.state}.png", full_page=True)
+        if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            self.faults.setdefault(name, []).append("scrolls sideways")
+        self.page.evaluate(AXE)
+        for fault in self.page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]:
+            self.faults.setdefault(name, []).append(f"{fault['id']}: {fault['nodes'][0]['html'][:120]}")
 
 
 @pytest.mark.parametrize(("width", "scheme"), STATES)
-def test_every_screen_is_drawn_without_an_accessibility_violation(stack, chromium, screens, width, scheme):
-    PICTURES.mkdir(exist_ok=True)
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
-    page = context.new_page()
-    found = {name: violations(page, stack.base + path, f"{name}-{width}-{scheme}") for name, path in OUTSIDE.items()}
-    page.goto(f"{stack.base}/accounts/login/")
-    page.fill("[name=login]", "screens@brightline.example")
-    page.fill("[name=password]", "a long enough password")
-    page.click("button.primary")
-    page.wait_for_url("**/w/**")
-    found |= {name: violations(page, stack.base + path, f"{name}-{width}-{scheme}") for name, path in screens.items()}
-    context.close()
-    assert {name: faults for name, faults in found.items() if faults} == {}
+def test_every_screen_is_drawn_without_an_accessibility_violation(screens, artist, width, scheme):
+    outside, inside = artist(width, scheme, logged_in=False), artist(width, scheme)
+    for name, path in OUTSIDE.items():
+        outside.draw(name, path)
+    for name, path in screens[0].items():
+        inside.draw(name, path)
+    assert outside.faults | inside.faults == {}
 
 
-def violations(page, url: str, name: str) -> list[str]:
-    assert page.goto(url).status == 200, url
-    page.wait_for_load_state("networkidle")
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), (
-        f"{name} scrolls sideways"
+def test_training_and_its_failure_are_drawn_too(stack, screens, artist):
+    _, values = screens
+    few = TOO_FEW.format(
+        **values, name="Few records", training={}, filters=[{"field": "tenure", "op": "is", "value": "71"}]
     )
-    page.evaluate(AXE)
-    result = page.evaluate("axe.run()")
-    return [f"{fault['id']}: {fault['nodes'][0]['html'][:120]}" for fault in result["violations"]]
+    failing = int(run_python(stack, few))
+    wait_for(
+        lambda: stack.sql("SELECT 1 FROM predictions_modelversion WHERE prediction_id = %s AND state = 'failed'", failing),
+        60, "the refusal",
+    )  # fmt: skip
+    slug = screens[0]["home"]
+    running = int(
+        run_python(stack, TOO_FEW.format(**values, name="Long training", training={"threads": 1}, filters=[]))
+    )
+    wait_for(
+        lambda: stack.sql("SELECT 1 FROM runs_run r JOIN predictions_modelversion v ON v.id = r.subject_id AND r.kind = 'train' "
+                          "WHERE v.prediction_id = %s AND r.progress ? 'tried'", running),
+        60, "the first models tried",
+    )  # fmt: skip
+    faults = {}
+    for width, scheme in STATES:
+        drawn = artist(width, scheme)
+        drawn.page.goto(f"{stack.base}{slug}predictions/{running}/versions/1/")
+        drawn.look("training")
+        drawn.draw("training-failed", f"{slug}predictions/{failing}/versions/1/")
+        faults |= drawn.faults
+    assert faults == {}
+
+
+def test_the_alerts_e_mail_is_drawn_too(stack, screens, artist):
+    messages = [message_from_string(text, policy=policy.default) for _, text in stack.inbox.messages]
+    html = next(mail.get_body(("html",)).get_content() for mail in messages if "Churn screens" in mail["Subject"])
+    faults = {}
+    for width, scheme in STATES:
+        drawn = artist(width, scheme, logged_in=False)
+        drawn.page.set_content(html)
+        drawn.look("alert-email")
+        faults |= drawn.faults
+    assert faults == {}
