@@ -11,6 +11,7 @@ from apps.datasets.models import Dataset
 from apps.monitoring.models import OPEN_STATES, Alert
 from apps.outbox.models import KeptMail
 from apps.predictions.queries import prediction_list
+from apps.scoring.queries import daily_runs
 from apps.workspaces.access import operator, viewer
 from apps.workspaces.models import AuditEntry
 
@@ -24,10 +25,22 @@ def home(request: HttpRequest) -> HttpResponse:
     found = list(prediction_list().exclude(state="archived")[:50])
     datasets = Dataset.objects.filter(state="active").aggregate(count=Count("id"))["count"]
     context = {
-        "section": "home", "attention": attention, "predictions": found, "datasets": datasets,
+        "section": "home", "attention": attention, "recent": recent_scores([item.id for item in found]), "predictions": found, "datasets": datasets,
         "log": AuditEntry.objects.order_by("-at", "-id")[:LOG_SHOWN], "first_run": not found,
     }  # fmt: skip
     return render(request, "console/home.html", context)
+
+
+def recent_scores(prediction_ids: list[int]) -> dict[int, dict]:
+    """Per prediction when it was last scored, how many records are in the High band, and how that went over thirty days."""
+    return {
+        number: {
+            "at": runs[-1].checked_at,
+            "high": runs[-1].bands.get("high", 0),
+            "line": [run.bands.get("high", 0) for run in runs],
+        }
+        for number, runs in daily_runs(prediction_ids).items()
+    }
 
 
 @operator

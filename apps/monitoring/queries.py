@@ -18,17 +18,14 @@ def recent_runs(prediction: Prediction) -> list[ScoringRun]:
     )[::-1]
 
 
-def range_history(prediction: Prediction) -> dict[str, list[Observation]]:
-    """Per field its share outside the learnt range over the newest thirty runs, oldest first."""
-    runs = (
-        ScoringRun.objects.filter(prediction=prediction)
-        .order_by("-as_of", "-id")
-        .values_list("id", flat=True)[:RUNS_SHOWN]
-    )
-    found: dict[str, list[Observation]] = {}
-    for row in Observation.objects.filter(scoring_run_id__in=list(runs), metric="outside").order_by("at"):
-        found.setdefault(row.field, []).append(row)
-    return found
+def outside_shares(runs: list[ScoringRun]) -> dict[str, list[float]]:
+    """Per field the percentage outside the learnt range in each of `runs`; a run that did not look at it counts as 0."""
+    place = {run.id: number for number, run in enumerate(runs)}
+    shares: dict[str, list[float]] = {}
+    seen = Observation.objects.filter(scoring_run_id__in=list(place), metric="outside")
+    for run_id, field, value in seen.values_list("scoring_run_id", "field", "value"):
+        shares.setdefault(field, [0.0] * len(runs))[place[run_id]] = 100 * value
+    return shares
 
 
 def open_by_prediction() -> dict[int, str]:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from apps.monitoring import charts
 from apps.monitoring.checks import registry
 from apps.monitoring.models import OPEN_STATES, Alert, Watch
-from apps.monitoring.queries import range_history, recent_runs
+from apps.monitoring.queries import outside_shares, recent_runs
 from apps.monitoring.watch import note
 from apps.predictions.models import Prediction
 from apps.workspaces import audit
@@ -32,13 +32,15 @@ def monitoring(request: HttpRequest, prediction_id: int) -> HttpResponse:
     watch = Watch.objects.filter(prediction=prediction).first()
     findings = watch.findings if watch else {}
     runs = recent_runs(prediction)
-    ranges = range_history(prediction)
+    shares, zone = outside_shares(runs), request.workspace.zone
+    opened = list(Alert.objects.filter(prediction=prediction, state__in=OPEN_STATES).order_by("-opened_at"))
+    out_of_range = next((alert for alert in opened if alert.check_kind == "data_in_range"), None)
     context = {
         "section": "predictions", "tab": "monitoring", "prediction": prediction, "watch": watch,
         "checks": [(check, findings.get(kind)) for kind, check in registry().items()],
-        "alerts": Alert.objects.filter(prediction=prediction, state__in=OPEN_STATES).order_by("-opened_at"),
-        "produced": charts.produced(prediction, runs), "high": charts.high_band(prediction, runs),
-        "ranges": charts.ranges(prediction, ranges),
+        "alerts": opened, "produced": charts.produced(prediction, runs, zone), "high": charts.high_band(prediction, runs, zone),
+        "worst": charts.worst_range(prediction, runs, shares, out_of_range, zone), "others": charts.other_ranges(shares),
+        "usual": charts.USUAL_OUTSIDE,
     }  # fmt: skip
     return render(request, "monitoring/monitoring.html", context)
 

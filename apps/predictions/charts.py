@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from apps.predictions.models import Prediction
 from apps.runs.models import Run
@@ -21,6 +23,20 @@ def x_axis(**extra: Any) -> dict[str, Any]:
 
 def y_axis(**extra: Any) -> dict[str, Any]:
     return {"gridcolor": "--chart-grid", "zeroline": False, "fixedrange": True, "nticks": 4, **extra}
+
+
+def run_axis(moments: list[datetime], zone: ZoneInfo) -> tuple[list[str], dict[str, Any]]:
+    """(each run's time in the workspace's zone, an axis with a place for each run and at most four labels).
+
+    Runs stand side by side in order, so that two of the same minute never fall on one another.
+    """
+    local = [moment.astimezone(zone) for moment in moments]
+    labels = [f"{moment.day} {moment:%b, %H:%M}" for moment in local]
+    one_day = len({moment.date() for moment in local}) == 1
+    last = len(moments) - 1
+    places = sorted({round(last * part / 3) for part in range(4)})
+    text = [f"{local[place]:%H:%M}" if one_day else f"{local[place].day} {local[place]:%b}" for place in places]
+    return labels, x_axis(tickvals=places, ticktext=text, range=[-0.6, max(0.6, last + 0.6)])
 
 
 def figure(

@@ -17,6 +17,7 @@ from apps.predictions.scorecard_words import scorecard_page
 from apps.predictions.train import enable, start_training
 from apps.runs.queue import cancel, latest
 from apps.workspaces.access import builder, viewer
+from einstein.ml.train import LAST_STAGES
 
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
@@ -132,7 +133,14 @@ def training_progress(request: HttpRequest, prediction_id: int, number: int) -> 
 
 def _training_context(prediction: Prediction, found: ModelVersion) -> dict:
     run = latest("train", found.id)
-    return {"run": run, "chart": charts.training_curve(prediction, run), "kinds": charts.tried_kinds(prediction, run)}
+    begun = {stage["name"] for stage in run.stages} if run else set()
+    upcoming = [name for name in LAST_STAGES if name not in begun] if found.state == "training" else []
+    return {
+        "run": run,
+        "upcoming": upcoming,
+        "chart": charts.training_curve(prediction, run),
+        "kinds": charts.tried_kinds(prediction, run),
+    }
 
 
 @builder

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from apps.predictions.charts import figure, x_axis, y_axis
+from apps.predictions.charts import LINE, figure, run_axis, x_axis, y_axis
 from apps.predictions.models import Prediction
 from apps.scoring.models import Score, ScoringRun
 from einstein.ml.explain import value_words
@@ -67,7 +68,7 @@ def reasons(prediction: Prediction, score: Score) -> dict[str, Any] | None:
              "text": [reason["direction"] + (f" {reason['size']}" if reason["size"] else "") for reason in shown], "textposition": "outside",
              "cliponaxis": False, "hoverinfo": "skip"}]  # fmt: skip
     layout = {"xaxis": x_axis(showticklabels=False, range=[-1.5 * widest, 1.5 * widest]), "yaxis": {"automargin": True, "fixedrange": True, "ticksuffix": "  "},
-              "height": 60 + 36 * len(shown), "margin": {"l": 10, "r": 10, "t": 6, "b": 10}}  # fmt: skip
+              "height": 40 + 32 * len(shown), "bargap": 0.35, "margin": {"l": 10, "r": 10, "t": 6, "b": 10}}  # fmt: skip
     rows = [
         [value_words(reason["field"], reason["value"]), f"{reason['direction']} {reason['size']}".strip()]
         for reason in score.reasons
@@ -83,25 +84,32 @@ def reasons(prediction: Prediction, score: Score) -> dict[str, Any] | None:
     )
 
 
-def history(prediction: Prediction, points: list[tuple[datetime, float]]) -> dict[str, Any]:
-    """The record's score over the runs."""
+def history(prediction: Prediction, points: list[tuple[datetime, float]], zone: ZoneInfo) -> dict[str, Any]:
+    """The record's score over the runs, before the ground of the High band."""
     scale, suffix = (1, "") if prediction.task == "regression" else (100, "%")
     values = [scale * value for _, value in points]
-    change = values[-1] - values[0]
+    shown = [f"{value:,.0f}%" if suffix else f"{value:,.4g}" for value in values]
     words = (
         "has not changed"
-        if abs(change) < 0.5
-        else f"went {'up' if change > 0 else 'down'} from {values[0]:,.4g}{suffix} to {values[-1]:,.4g}{suffix}"
+        if shown[0] == shown[-1]
+        else f"went {'up' if values[-1] > values[0] else 'down'} from {shown[0]} to {shown[-1]}"
     )
-    title = f"The score {words} over {len(points)} runs"
-    data = [{"x": [when.isoformat() for when, _ in points], "y": values, "mode": "lines+markers", "line": {"color": "--chart-1", "width": 2.25},
-             "marker": {"size": 6, "color": "--chart-1"}}]  # fmt: skip
-    layout = {
-        "xaxis": x_axis(),
+    title = f"The score {words} over {len(points)} run{'s' if len(points) > 1 else ''}"
+    when, axis = run_axis([moment for moment, _ in points], zone)
+    data = [{"x": list(range(len(values))), "y": values, "mode": "lines+markers", "line": LINE, "marker": {"size": 6, "color": "--chart-1"},
+             "customdata": when, "hovertemplate": "%{y:.3g}" + suffix + " on %{customdata}<extra></extra>"}]  # fmt: skip
+    layout: dict[str, Any] = {
+        "xaxis": axis,
         "yaxis": y_axis(ticksuffix=suffix, **({"range": [0, 100]} if suffix else {})),
         "height": 200,
     }
-    rows = [[f"{when:%d %b %H:%M}", f"{value:,.4g}{suffix}"] for (when, _), value in zip(points, values, strict=True)]
+    if suffix:
+        cut = 100 * prediction.champion.facts["bands"]["high"]
+        layout |= {"shapes": [{"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": cut, "y1": 100, "fillcolor": "--chart-band", "line": {"width": 0},
+                               "layer": "below"}],
+                   "annotations": [{"xref": "paper", "x": 0, "y": 100, "xanchor": "left", "yanchor": "top", "showarrow": False,
+                                    "text": f"High, {cut:.0f}% and above", "font": {"size": 12, "color": "--chart-ink"}}]}  # fmt: skip
+    rows = [[moment, value] for moment, value in zip(when, shown, strict=True)]
     return figure(title, "", f"{title}.", data, layout, ["When", "Score"], rows, size="low")
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db.models import Q, QuerySet
+from django.db.models.functions import TruncDate
+from django.utils import timezone
 
 from apps.datasets.models import Snapshot
 from apps.datasets.records import keyed, load
@@ -20,6 +24,22 @@ def current_scores(prediction: Prediction, run: ScoringRun | None, band: str, ke
     if key_part:
         found = found.filter(key__icontains=key_part)
     return found.order_by("-value", "key")
+
+
+def daily_runs(prediction_ids: list[int], days: int = 30) -> dict[int, list[ScoringRun]]:
+    """Per prediction the last scoring run of each day, oldest first."""
+    since = timezone.now() - timedelta(days=days)
+    runs = (
+        ScoringRun.objects.filter(prediction_id__in=prediction_ids, as_of__gte=since)
+        .annotate(day=TruncDate("as_of"))
+        .order_by("prediction_id", "day", "-as_of")
+        .distinct("prediction_id", "day")
+        .defer("histogram")
+    )
+    found: dict[int, list[ScoringRun]] = {}
+    for run in runs:
+        found.setdefault(run.prediction_id, []).append(run)
+    return found
 
 
 def neighbours(score: Score) -> tuple[Score | None, Score | None]:

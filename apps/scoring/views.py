@@ -83,7 +83,7 @@ def record(request: HttpRequest, prediction_id: int, key: str) -> HttpResponse:
     context = {
         "section": "predictions", "prediction": prediction, "score": found, "sentence": score_sentence(prediction, found),
         "title": band_title(prediction, found), "chart": charts.reasons(prediction, found), "stale": found.scoring_run_id != newest_run(prediction).id,
-        "history": charts.history(prediction, history) if len(history) > 1 else None, "fields": record_fields(prediction, found), "before": before,
+        "history": charts.history(prediction, history, request.workspace.zone) if len(history) > 1 else None, "fields": record_fields(prediction, found), "before": before,
         "after": after, "outcome_words": outcome_words(prediction),
     }  # fmt: skip
     return render(request, "scoring/record.html", context)

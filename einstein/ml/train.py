@@ -30,6 +30,7 @@ TEST_SHARE = 0.2
 SEARCH_SHARE, BLEND_SHARE = 0.50, 0.72  # of the budget, from its start; the rest fits, tests and fits again
 LEAST_SEARCH_SECONDS = 2.0
 MOST_MEMBERS = 3
+LAST_STAGES = ("Test the best one on the records set aside", "Write the scorecard")
 REASONED_FAMILIES = "tree SHAP and path differences"
 
 Tell = Callable[[dict[str, Any]], None]
@@ -89,9 +90,9 @@ def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = la
     )
     fit_seconds = time.monotonic() - fit_began
 
-    tell({"stage": "Test the best one on the records set aside"})
+    tell({"stage": LAST_STAGES[0]})
     facts = _tested(model, known, outcome, slices, request)
-    tell({"stage": "Write the scorecard"})
+    tell({"stage": LAST_STAGES[1]})
     if request.trials or time.monotonic() + 2 * fit_seconds < _deadline(request, began, 1.0):
         model = _learnt_from_all(known, outcome, specs, job, chosen)
         facts["scorecard"]["refitted"] = True

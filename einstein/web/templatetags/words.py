@@ -96,6 +96,13 @@ def when(context: Context, moment: datetime | None) -> str:
     return local_time(moment, workspace.zone if workspace else timezone.get_current_timezone())
 
 
+@register.simple_tag(takes_context=True)
+def greeting(context: Context) -> str:
+    """ "Good morning" by the clock of the workspace."""
+    hour = timezone.now().astimezone(context["request"].workspace.zone).hour
+    return "Good morning" if 4 <= hour < 12 else "Good afternoon" if 12 <= hour < 18 else "Good evening"
+
+
 @register.simple_tag
 def bar(share: float, tone: str = "") -> SafeString:
     """A thin bar, drawn without inline style."""
@@ -137,6 +144,32 @@ def histogram(counts: list[int], label: str) -> SafeString:
     )
 
 
+@register.simple_tag
+def spark(values: list[float], limit: float | None = None) -> SafeString:
+    """A line without axes beside the number it leads to; with `limit`, the usual range from 0 to it as a band."""
+    width, height = (200, 30) if limit is not None else (120, 32)
+    low, high = (0.0, max(*values, 2 * limit)) if limit is not None else (min(values), max(values))
+    reach = (high - low) or 1.0
+    step = (width - 12) / max(1, len(values) - 1)
+    points = [
+        (3 + place * step, height - 5 - (height - 10) * (value - low) / reach) for place, value in enumerate(values)
+    ]
+    if len(points) == 1:
+        points = [(3, points[0][1]), (width - 9, points[0][1])]
+    path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    top = height - 5 - (height - 10) * ((limit or 0) - low) / reach
+    band = (
+        f'<rect class="f-band" x="0" y="{top:.1f}" width="{width}" height="{height - 3 - top:.1f}" rx="2"/>'
+        if limit is not None
+        else ""
+    )
+    beyond = limit is not None and values[-1] > limit
+    end = f'<circle class="{"f-warn" if beyond else "f-1"}" cx="{points[-1][0]:.1f}" cy="{points[-1][1]:.1f}" r="3"/>'
+    kind, size = ("plot mini", "") if limit is not None else ("plot", f'width="{width}" height="{height}"')
+    return format_html('<svg class="{}" viewBox="0 0 {} {}" {} aria-hidden="true">{}</svg>', kind, width, height, mark_safe(size),
+                       mark_safe(f'{band}<path class="line s-1" d="{path}"/>{end}'))  # fmt: skip
+
+
 @register.inclusion_tag("_chart.html")
 def chart(figure: dict[str, Any], level: str = "b") -> dict[str, Any]:
     """A chart from `charts.py`: finding as title, drawing, one-sentence label, table behind it."""
@@ -155,9 +188,24 @@ def bar_of(profile: dict[str, Any], count: int) -> SafeString:
 
 
 @register.filter
+def grade_words(grade: str | None) -> str:
+    """ "Very good" for A."""
+    return {"A": "Very good", "B": "Good", "C": "Fair", "D": "Weak", "E": "No better than guessing"}.get(
+        grade or "", ""
+    )
+
+
+@register.filter
 def fact(value: Any) -> str:
     """A number with thousands marks, or a date as it is."""
     return value if isinstance(value, str) else number(value)
+
+
+@register.filter
+def stage_time(stage: dict[str, Any]) -> str:
+    """How long an ended stage took."""
+    seconds = stage["ended"] - stage["started"]
+    return duration(seconds) if seconds >= 1 else "under 1 s"
 
 
 @register.filter

@@ -73,7 +73,7 @@ def _is_outside(value: float, detail: dict, few: bool) -> bool:
 
 def _outside_words(facts: Facts, field: str, value: float, detail: dict) -> tuple[str, str, str]:
     count, total = detail["count"], facts.newest_run["scored"]
-    who = f"{count:,} of {total:,} {facts.noun}s ({value:.1%})"
+    who = f"{count:,} of {total:,} {facts.noun}s ({100 * value:.3g}%)"
     if "examples" in detail:
         names = ", ".join(detail["examples"])
         what = f"{field} holds answers the model never saw for {who}: {names}."
