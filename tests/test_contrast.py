@@ -102,3 +102,12 @@ def test_no_sheet_uses_a_ground_this_test_does_not_know():
         for name in re.findall(r"background: var\(--([\w-]+)\)", sheet.read_text())
     }
     assert used - KNOWN_GROUNDS - DECORATION == set()
+
+
+def test_every_colour_a_chart_names_is_registered_so_that_the_browser_resolves_it():
+    registered = set(re.findall(r"@property (--[\w-]+)", (SHEETS / "tokens.css").read_text()))
+    named = {
+        token for file in (ROOT / "apps").glob("*/charts.py") for token in re.findall(r'"(--[\w-]+)"', file.read_text())
+    }
+    assert named
+    assert named - registered == set()

@@ -47,14 +47,18 @@ def figure(
     layout: dict,
     columns: list[str],
     rows: list[list[Any]],
+    narrow: dict[str, Any] | None = None,
     **extra: Any,
 ) -> dict[str, Any]:
-    """What the chart template needs: title, unit, the sentence for readers, plot, table."""
+    """What the chart template needs: title, unit, the sentence for readers, plot, table.
+
+    `narrow` holds the {"data": ..., "layout": ...} that a phone's width draws instead.
+    """
     return {
         "title": title,
         "unit": unit,
         "label": label,
-        "plot": {"data": data, "layout": BASE | layout},
+        "plot": {"data": data, "layout": BASE | layout, "narrow": narrow},
         "columns": columns,
         "rows": rows,
         **extra,
@@ -83,7 +87,7 @@ def training_curve(prediction: Prediction, run: Run | None) -> dict[str, Any] | 
     title = "The best model so far " + words.format(round(best[-1]))
     data = [{"x": seconds, "y": best, "mode": "lines+markers", "line": {**LINE, "shape": "hv"}, "marker": {"size": 6, "color": "--chart-1"},
              "hovertemplate": "%{y:.1f} after %{x:.0f} s<extra></extra>"}]  # fmt: skip
-    layout = {"xaxis": x_axis(ticksuffix=" s", rangemode="tozero"), "yaxis": y_axis(), "height": 250}
+    layout = {"xaxis": x_axis(ticksuffix=" s", rangemode="tozero"), "yaxis": y_axis(ticklabelstandoff=6), "height": 250}
     rows = [[f"{second:.0f} s", f"{value:.1f}"] for second, value in zip(seconds, best, strict=True)][-12:]
     return figure(title, unit, f"{title} after {seconds[-1]:.0f} seconds.", data, layout, ["Time", "Best so far"], rows)
 

@@ -69,6 +69,14 @@ def reasons(prediction: Prediction, score: Score) -> dict[str, Any] | None:
              "cliponaxis": False, "hoverinfo": "skip"}]  # fmt: skip
     layout = {"xaxis": x_axis(showticklabels=False, range=[-1.5 * widest, 1.5 * widest]), "yaxis": {"automargin": True, "fixedrange": True, "ticksuffix": "  "},
               "height": 40 + 32 * len(shown), "bargap": 0.35, "margin": {"l": 10, "r": 10, "t": 6, "b": 10}}  # fmt: skip
+    # On a phone each name stands above its bar, and the direction with it: colour alone never says it.
+    above = [{"xref": "paper", "x": 0, "xanchor": "left", "y": place, "yshift": 17, "showarrow": False, "text": f"{_short(name)}: {reason['direction']}",
+              "font": {"size": 12, "color": "--chart-ink"}} for place, (name, reason) in enumerate(zip(names, shown, strict=True))]  # fmt: skip
+    narrow = {
+        "data": [{"text": None, "width": 0.35, "y": list(range(len(shown)))}],
+        "layout": {"annotations": above, "yaxis": {"showticklabels": False, "fixedrange": True, "range": [-0.6, len(shown)]},
+                   "xaxis": x_axis(showticklabels=False, range=[-widest, widest]), "height": 30 + 48 * len(shown)},
+    }  # fmt: skip
     rows = [
         [value_words(reason["field"], reason["value"]), f"{reason['direction']} {reason['size']}".strip()]
         for reason in score.reasons
@@ -81,6 +89,7 @@ def reasons(prediction: Prediction, score: Score) -> dict[str, Any] | None:
         layout,
         ["Field", "Effect"],
         rows,
+        narrow,
     )
 
 

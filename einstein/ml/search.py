@@ -18,6 +18,7 @@ from einstein.ml.members.base import Job
 from einstein.ml.members.boosters import BoundedCatBoost
 
 Progress = Callable[[dict[str, Any]], None]
+FOLDS = 5
 FOLDS_UP_TO = 10_000  # records; above, one holdout of a fifth is as good as folds
 FAMILY_ORDER = ["lgbm", "catboost", "xgboost", "extra_tree"]
 CLASS_NAMES = {"LGBM": "lgbm", "XGB": "xgboost", "BoundedCatBoost": "catboost", "ExtraTrees": "extra_tree"}
@@ -47,8 +48,8 @@ class SearchResult:
 class _Watcher:
     """FLAML calls it as its metric after each fit on a fold; it answers the loss and tells the progress."""
 
-    def __init__(self, job: Job, progress: Progress) -> None:
-        self.job, self.progress, self.started = job, progress, time.monotonic()
+    def __init__(self, job: Job, folds: int, progress: Progress) -> None:
+        self.job, self.folds, self.progress, self.started = job, folds, progress, time.monotonic()
         self.trials: dict[str, list[tuple[float, float]]] = {}
         self.kinds: dict[str, str] = {}
         self.told = 0.0
@@ -68,20 +69,28 @@ class _Watcher:
     def tell(self) -> None:
         self.told = time.monotonic()
         per_kind: dict[str, dict[str, float]] = {}
-        for key, folds in self.trials.items():
-            entry = per_kind.setdefault(self.kinds[key], {"tried": 0, "best": 0.0})
-            entry["tried"] += 1
-            entry["best"] = max(entry["best"], float(np.mean([quality for _, quality in folds])))
-        best = max((entry["best"] for entry in per_kind.values()), default=0.0)
-        self.progress({"tried": len(self.trials), "best": best, "kinds": per_kind, "seconds": self.told - self.started})
+        for key, judged in self.trials.items():
+            whole = len(judged) // self.folds * self.folds  # a setting counts once all its folds are judged
+            if whole:
+                entry = per_kind.setdefault(self.kinds[key], {"tried": 0, "best": 0.0})
+                entry["tried"] += 1
+                newest = judged[whole - self.folds : whole]
+                entry["best"] = max(entry["best"], float(np.mean([quality for _, quality in newest])))
+        if not per_kind:
+            return
+        best, tried = (
+            max(entry["best"] for entry in per_kind.values()),
+            sum(int(entry["tried"]) for entry in per_kind.values()),
+        )
+        self.progress({"tried": tried, "best": best, "kinds": per_kind, "seconds": self.told - self.started})
 
 
 def search(
     features: np.ndarray, target: np.ndarray, job: Job, seconds: float, trials: int | None, progress: Progress
 ) -> SearchResult:
     """Try models for `seconds`, or exactly `trials` settings (then the outcome depends on the seed alone)."""
-    watcher = _Watcher(job, progress)
     folds = len(target) <= FOLDS_UP_TO
+    watcher = _Watcher(job, FOLDS if folds else 1, progress)
     starts = {kind: [dict(point) for point in points] for kind, points in STARTS.items()}
     if job.task == "regression":
         starts["extra_tree"][0].pop("criterion")
@@ -97,7 +106,7 @@ def search(
         automl.fit(
             features, target.astype(float) if job.task == "regression" else target.astype(int),
             task="regression" if job.task == "regression" else "classification", metric=watcher,
-            estimator_list=FAMILY_ORDER, eval_method="cv" if folds else "holdout", n_splits=5, split_ratio=0.2,
+            estimator_list=FAMILY_ORDER, eval_method="cv" if folds else "holdout", n_splits=FOLDS, split_ratio=0.2,
             n_jobs=job.threads or -1, seed=job.seed, verbose=0, retrain_full=False, starting_points=starts,
             keep_search_state=True, skip_transform=True, mlflow_logging=False, **limits,
         )  # fmt: skip

@@ -15,7 +15,10 @@
     const figure = coloured(JSON.parse(element.dataset.figure));
     const narrow = element.clientWidth < 400;
     const layout = Object.assign({ autosize: true }, figure.layout);
-    if (narrow && figure.narrow) Object.assign(layout, coloured(figure.narrow));
+    if (narrow && figure.narrow) {
+      Object.assign(layout, figure.narrow.layout);
+      (figure.narrow.data || []).forEach((trace, place) => Object.assign(figure.data[place], trace));
+    }
     layout.font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: resolve("--chart-ink") };
     window.Plotly.react(element, figure.data, layout, { displayModeBar: false, responsive: true, staticPlot: narrow });
   };

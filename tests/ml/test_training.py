@@ -27,8 +27,9 @@ def table():
 @pytest.fixture(scope="module")
 def trained(table, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    facts = train(table, TrainRequest("Churn", positive="Yes", trials=4, threads=1), folder)
-    return folder, facts
+    heard: list[dict] = []
+    facts = train(table, TrainRequest("Churn", positive="Yes", trials=4, threads=1), folder, heard.append)
+    return folder, facts | {"heard": heard}
 
 
 def test_the_scorecard_is_measured_on_records_the_model_never_saw(trained):
@@ -38,6 +39,14 @@ def test_the_scorecard_is_measured_on_records_the_model_never_saw(trained):
         0.75 < card["metrics"]["auc"]["low"] < card["metrics"]["auc"]["value"] < card["metrics"]["auc"]["high"] < 0.95
     )
     assert card["top"]["count"] == 28
+
+
+def test_progress_counts_whole_trials_and_the_best_so_far_never_falls(trained):
+    told = [event["progress"] for event in trained[1]["heard"] if "progress" in event]
+    best, tried = [counts["best"] for counts in told], [counts["tried"] for counts in told]
+    assert best == sorted(best)
+    assert tried == sorted(tried)
+    assert tried[-1] >= 4
 
 
 def test_the_id_is_left_out_with_a_reason(trained):
