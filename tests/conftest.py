@@ -29,6 +29,7 @@ from django.conf import settings as project  # noqa: E402
 project.PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.MD5PasswordHasher"
 ]  # the real one takes half a second, by design
+Path(project.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]  # so that a second test process also comes here first
 

@@ -236,3 +236,12 @@ def test_an_invited_stranger_signs_up_and_lands_in_the_workspace_that_invited_he
     assert hers.get("/").url == link
     hers.post(link)
     assert [found.id for found in people.workspaces_of(User.objects.get(name="Mara"))] == [workspace.id]
+
+
+def test_links_in_mails_never_follow_a_forged_host(client, owner, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+    client.post("/accounts/password/reset/", {"email": owner.email}, headers={"host": "evil.example"})
+    text = AccountMessage.objects.get(to=owner.email).text
+    assert "evil.example" not in text
+    assert f"{settings.PUBLIC_URL}/accounts/password/reset/key/" in text
+    assert "Choose it here" in text

@@ -48,10 +48,9 @@ def kept_mail(request: HttpRequest) -> HttpResponse:
     """Mail that could not leave, because no SMTP server is set; shown only while we listen on loopback."""
     if not settings.ON_LOOPBACK:
         raise Http404
+    mails = KeptMail.objects.order_by("-kept_at", "-id")[:MAIL_SHOWN]
     return render(
-        request,
-        "console/mail.html",
-        {"section": "console", "mails": KeptMail.objects.order_by("-kept_at", "-id")[:MAIL_SHOWN]},
+        request, "console/mail.html", {"section": "console", "mails": mails, "sends": bool(settings.SMTP_URL)}
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -11,6 +10,7 @@ from apps.monitoring.models import Alert, AlertEvent
 from apps.outbox.write import write_email
 from apps.predictions.models import Prediction
 from apps.workspaces.models import Membership, User, Workspace
+from apps.workspaces.people import confirmed
 
 TAGS = {"critical": "No scores", "warning": "Needs a look"}
 
@@ -36,12 +36,7 @@ def recipients(prediction: Prediction) -> list[User]:
     members = Membership.objects.select_related("user").filter(user__is_active=True)
     owner = [member.user for member in members.filter(user_id=prediction.owner_id)]
     admins = [member.user for member in members.filter(role="admin").order_by("id")]
-    return _confirmed(owner) or _confirmed(admins)
-
-
-def _confirmed(people: list[User]) -> list[User]:
-    confirmed = set(EmailAddress.objects.filter(user__in=people, verified=True).values_list("user_id", flat=True))
-    return [person for person in people if person.id in confirmed]
+    return confirmed(owner) or confirmed(admins)
 
 
 def _mail(alert: Alert, people: list[User], moment: str, subject: str, extra: dict) -> None:

@@ -47,7 +47,6 @@ def scorecard_page(prediction: Prediction, version: ModelVersion) -> dict[str, A
     if prediction.task == "binary":
         top = card["top"]
         page |= {
-            "top_dots": round(100 * top["hits"] / top["count"]), "random_dots": round(100 * top["random"] / top["count"]),
             "random": round(top["random"]), "low": round(top["low"] * top["count"]), "high": round(top["high"] * top["count"]),
             "gains": charts.gains(card, nouns, page["outcome_words"]), "calibration": charts.calibration(card, nouns),
             "thresholds": json.dumps(card["thresholds"]),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 
 from apps.workspaces.models import User
 from apps.workspaces.people import create_workspace
@@ -20,6 +22,18 @@ class AccountAdapter(DefaultAccountAdapter):
         if commit and "invitation" not in request.session:
             create_workspace(form.cleaned_data["company"], user, form.cleaned_data.get("timezone") or "UTC")
         return user
+
+    def format_email_subject(self, subject: str) -> str:
+        return subject  # no site's name in brackets before it
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        """Links in mails lead to the address that is set, never to the Host header somebody sent."""
+        return settings.PUBLIC_URL + reverse("account_confirm_email", args=[emailconfirmation.key])
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        return settings.PUBLIC_URL + reverse(
+            "account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"}
+        ).replace("UID-KEY", key)
 
     def populate_username(self, request: HttpRequest, user: User) -> None:
         """There are no user names."""

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.mail import send_mail
 from django.db import connection
+from django.db.models import F
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.text import slugify
@@ -46,7 +47,14 @@ def workspaces_of(user: User) -> list[Workspace]:
 
 
 def has_verified_email(user: User) -> bool:
-    return EmailAddress.objects.filter(user=user, verified=True).exists()
+    return bool(confirmed([user]))
+
+
+def confirmed(people: list[User]) -> list[User]:
+    """Those whose own address, the one they log in with, was confirmed."""
+    proven = EmailAddress.objects.filter(user__in=people, verified=True, email__iexact=F("user__email"))
+    known = set(proven.values_list("user_id", flat=True))
+    return [person for person in people if person.id in known]
 
 
 def invite(workspace: Workspace, inviter: User, email: str, role: str) -> tuple[Invitation, str]:

@@ -116,17 +116,16 @@ def bar(share: float, tone: str = "") -> SafeString:
 
 
 @register.simple_tag
-def dots(filled: int, tone: str = "f-1") -> SafeString:
-    """The 10 x 10 dot field: people, not statistics."""
+def dots(filled: int, tone: str = "f-1", total: int = 100) -> SafeString:
+    """A field of dots, ten a row: people, not statistics."""
     circles = "".join(
         f'<circle class="{tone if place < filled else "f-rest"}" cx="{13 + 25 * (place % 10)}" cy="{13 + 25 * (place // 10)}" r="9.5"/>'
-        for place in range(100)
+        for place in range(total)
     )
     return format_html(
-        '<svg class="plot" viewBox="0 0 250 250" role="img" aria-label="{} of 100 dots filled">{}</svg>',
-        filled,
-        mark_safe(circles),
-    )
+        '<svg class="plot" viewBox="0 0 250 {}" role="img" aria-label="{} of {} dots filled">{}</svg>',
+        25 * ((total + 9) // 10), filled, total, mark_safe(circles),
+    )  # fmt: skip
 
 
 @register.simple_tag
