@@ -101,3 +101,19 @@ def test_a_deleted_thing_can_be_brought_back_from_its_list(client, owner, worksp
         shown = answer.content.decode()
         assert f"{thing.name} is deleted." in shown
         assert 'value="undo"' in shown
+
+
+def test_every_icon_that_a_screen_or_a_field_type_names_exists():
+    import re
+
+    from einstein.ml.types import registry
+    from einstein.web.templatetags.words import icon
+    from tests.conftest import ROOT
+
+    named = {
+        name
+        for page in (ROOT / "templates").rglob("*.html")
+        for name in re.findall(r'{% icon "([\w-]+)"', page.read_text())
+    }
+    for name in named | {field_type.icon for field_type in registry().values()}:
+        assert "<svg" in icon(name)
