@@ -41,7 +41,7 @@ def check_due() -> int:
 def check_prediction(prediction: Prediction) -> dict[str, Finding]:
     """Run all checks of one prediction and let its alerts follow."""
     watch = Watch.objects.select_for_update().get(prediction=prediction)
-    if prediction.state != "active" or prediction.dataset.state in {"archived", "deleted"}:
+    if prediction.state != "active" or prediction.dataset.state != "active":
         _fall_silent(prediction)
         return {}
     facts = facts_of(prediction)
@@ -98,7 +98,7 @@ def _follow(prediction: Prediction, kind: str, finding: Finding) -> None:
         if (
             alert.state == "open"
             and alert.told_at is None
-            and alert.opened_at + timedelta(seconds=settings.GROUPING_SECONDS) <= now
+            and alert.opened_at + timedelta(seconds=settings.GROUPING_SECONDS) <= timezone.now()
         ):
             tell_opened(alert)
     elif alert is not None and finding.failing is False:

@@ -106,13 +106,14 @@ def after_failure(workspace_id: int, run_id: int) -> None:
 def plan_due_scoring(workspace_id: int, prediction_id: int) -> None:
     """Queue the scoring of one due slot and set the next; a slot is planned once, however many clocks run."""
     with workspace_scope(workspace_id):
-        prediction = Prediction.objects.select_for_update().get(id=prediction_id)
+        prediction = Prediction.objects.select_for_update(of=("self",)).select_related("dataset").get(id=prediction_id)
         now = timezone.now()
         if prediction.state != "active" or prediction.next_run_at is None or prediction.next_run_at > now:
             return
         slot = prediction.next_run_at
-        enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:{slot.isoformat()}")
-        prediction.last_slot_at = slot
+        if prediction.dataset.state == "active":
+            enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:{slot.isoformat()}")
+            prediction.last_slot_at = slot
         prediction.next_run_at = next_slot(prediction, Workspace.objects.get(id=workspace_id).zone, now)
         prediction.save(update_fields=["last_slot_at", "next_run_at"])
 
