@@ -5,6 +5,7 @@ A process that dies is started again; Ctrl-C (or SIGTERM) stops all of them in o
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -76,7 +77,7 @@ def prepare() -> None:
         refuse_unsafe_role()
     except UnsafeDatabaseRole as unsafe:
         sys.exit(str(unsafe))
-    call_command("check", fail_level="ERROR")
+    call_command("check", fail_level="ERROR", stdout=io.StringIO())  # errors end the start with their own words
     call_command("collectstatic", interactive=False, verbosity=0)
 
 
