@@ -46,7 +46,10 @@ class Table:
             quoting=3 if names else 0,
         )
         table = table.drop(columns=[name for name in self.dropped if name in table.columns])
-        return table[table[self.target].str.strip() != ""].reset_index(drop=True)
+        table = table[table[self.target].str.strip() != ""].reset_index(drop=True)
+        if self.task == "binary":  # the manifest writes 1 where the file may write 1.0
+            table[self.target] = table[self.target].str.replace(r"^(\d+)\.0$", r"\1", regex=True)
+        return table
 
     def split(self, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         """(learn, test) of one seed."""

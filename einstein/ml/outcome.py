@@ -63,6 +63,7 @@ def read_outcome(name: str, values: pd.Series, task: str | None = None, positive
     text = clean_text(values).map(lambda value: None if value is None else str(value))
     known = text.notna().to_numpy()
     counts = {str(answer): int(count) for answer, count in text.value_counts().items()}
+    positive = _as_written(positive, counts)
     if task == "binary" and positive is not None and len(counts) > 2:
         text = text.where(text.isna() | (text == positive), f"not {positive}")
         counts = {str(answer): int(count) for answer, count in text.value_counts().items()}
@@ -73,6 +74,26 @@ def read_outcome(name: str, values: pd.Series, task: str | None = None, positive
         classes = [next(answer for answer in classes if answer != yes), yes]
     numbers = {answer: number for number, answer in enumerate(classes)}
     return Outcome(name, task, classes, known, text[known].map(numbers).to_numpy(int))
+
+
+def _as_written(positive: str | None, counts: dict[str, int]) -> str | None:
+    """The answer as the data writes it: a person who asks for 1 also means 1.0 and " 1"."""
+    if positive is None or positive in counts:
+        return positive
+    wanted = positive.strip()
+    same = [
+        answer
+        for answer in counts
+        if answer.lower() == wanted.lower() or _number(answer) == _number(wanted) is not None
+    ]
+    return same[0] if len(same) == 1 else positive
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def refuse_unlearnable(name: str, task: str, counts: dict[str, int], positive: str | None = None) -> None:

@@ -77,3 +77,15 @@ def test_no_bytes_bring_an_unexpected_error(tmp_path_factory, content):
         assert str(problem)
     else:
         assert len(table.columns) >= 1
+
+
+def test_a_file_of_one_text_column_is_not_split_at_marks_inside_its_values(tmp_path):
+    import csv
+
+    values = [f"Hello, number {i}" if i % 3 else f"Win; now; {i}" if i % 2 else f"plain {i}" for i in range(200)]
+    file = tmp_path / "messages.csv"
+    with file.open("w", newline="") as out:
+        csv.writer(out).writerows([["message"], *[[value] for value in values]])
+    table, report = read_frame(file)
+    assert report.rejected == 0
+    assert table["message"].tolist() == values

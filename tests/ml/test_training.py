@@ -148,3 +148,11 @@ def test_the_command_line_refuses_with_one_sentence_and_status_two(tmp_path):
         text=True,
     )
     assert done.returncode == 2 and done.stderr.startswith("There is no field named Nope.")
+
+
+@pytest.mark.parametrize("asked", ["1", "1.0", " 1 "])
+def test_the_positive_answer_may_be_asked_for_as_another_spelling_of_the_same_number(asked):
+    from einstein.ml.outcome import read_outcome
+
+    outcome = read_outcome("repaid", pd.Series(["1.0", "0.0"] * 60), "binary", asked)
+    assert outcome.classes == ["0.0", "1.0"]

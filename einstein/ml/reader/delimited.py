@@ -21,6 +21,7 @@ PROBE_BYTES = 256 * 1024
 MOST_UNPACKED_BYTES = 4 * 1024**3
 DELIMITERS = [",", ";", "\t", "|"]
 csv.field_size_limit(1024 * 1024)
+LEAST_SPLIT = 0.5
 BINARY_SHARE = 0.05  # more control characters than this and it is not text
 
 
@@ -114,14 +115,16 @@ def _refuse_binary(text: str) -> None:
 
 
 def _delimiter(text: str) -> str:
-    """The delimiter that splits the most lines into the same number (above one) of values."""
+    """The delimiter that splits most lines into the same number (above one) of values; a comma when none does."""
     lines = text.splitlines(keepends=True)[:200]
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
         with suppress(csv.Error):
             widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
             width, count = max(widths.items(), key=lambda item: (item[0] > 1, item[1]), default=(1, 0))
-            score = count / max(1, sum(widths.values())) * (1 + min(width, 50) / 50) if width > 1 else 0.0
+            share = count / max(1, sum(widths.values()))
+            # A mark that splits only some lines stands inside the values of a file with one column.
+            score = share * (1 + min(width, 50) / 50) if width > 1 and share >= LEAST_SPLIT else 0.0
             if score > best_score:
                 best, best_score = delimiter, score
     return best
