@@ -19,6 +19,7 @@ from einstein.ml.members.boosters import BoundedCatBoost
 
 Progress = Callable[[dict[str, Any]], None]
 FOLDS = 5
+HELD_OUT = 0.2  # of records in time order
 FOLDS_UP_TO = 10_000  # records; above, one holdout of a fifth is as good as folds
 FAMILY_ORDER = ["lgbm", "catboost", "xgboost", "extra_tree"]
 CLASS_NAMES = {"LGBM": "lgbm", "XGB": "xgboost", "BoundedCatBoost": "catboost", "ExtraTrees": "extra_tree"}
@@ -89,7 +90,7 @@ def search(
     features: np.ndarray, target: np.ndarray, job: Job, seconds: float, trials: int | None, progress: Progress
 ) -> SearchResult:
     """Try models for `seconds`, or exactly `trials` settings (then the outcome depends on the seed alone)."""
-    folds = len(target) <= FOLDS_UP_TO
+    folds = len(target) <= FOLDS_UP_TO and not job.ordered
     watcher = _Watcher(job, FOLDS if folds else 1, progress)
     starts = {kind: [dict(point) for point in points] for kind, points in STARTS.items()}
     if job.task == "regression":
@@ -104,8 +105,7 @@ def search(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         automl.fit(
-            features, target.astype(float) if job.task == "regression" else target.astype(int),
-            task="regression" if job.task == "regression" else "classification", metric=watcher,
+            **_learn_and_hold(features, target.astype(float) if job.task == "regression" else target.astype(int), job), task="regression" if job.task == "regression" else "classification", metric=watcher,
             estimator_list=FAMILY_ORDER, eval_method="cv" if folds else "holdout", n_splits=FOLDS, split_ratio=0.2,
             n_jobs=job.threads or -1, seed=job.seed, verbose=0, retrain_full=False, starting_points=starts,
             keep_search_state=True, skip_transform=True, mlflow_logging=False, **limits,
@@ -118,6 +118,14 @@ def search(
         if configs.get(kind) and np.isfinite(losses.get(kind, np.inf))
     ]
     return SearchResult(sorted(usable, key=lambda item: item[2]), len(watcher.trials))
+
+
+def _learn_and_hold(features: np.ndarray, target: np.ndarray, job: Job) -> dict[str, np.ndarray]:
+    """All records for FLAML to split; where order counts, the newest fifth is what settings are judged by."""
+    if not job.ordered:
+        return {"X_train": features, "y_train": target}
+    cut = int(len(target) * (1 - HELD_OUT))
+    return {"X_train": features[:cut], "y_train": target[:cut], "X_val": features[cut:], "y_val": target[cut:]}
 
 
 def _judge(job: Job, estimator: Any, features: Any, target: np.ndarray) -> tuple[float, float]:

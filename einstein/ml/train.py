@@ -25,9 +25,14 @@ from einstein.ml.outcome import Outcome, describe, read_outcome, size_words
 from einstein.ml.schema import FieldSpec, detect_all, parse
 from einstein.ml.scorer import band_cuts, bands_of
 from einstein.ml.search import search
+from einstein.ml.worth import worthless_fields
 
 TEST_SHARE = 0.2
-SEARCH_SHARE, BLEND_SHARE = 0.50, 0.72  # of the budget, from its start; the rest fits, tests and fits again
+WORTH_SHARE, SEARCH_SHARE, BLEND_SHARE = (
+    0.15,
+    0.50,
+    0.72,
+)  # of the budget, from its start; the rest fits, tests and fits again
 LEAST_SEARCH_SECONDS = 2.0
 MOST_MEMBERS = 3
 LAST_STAGES = ("Test the best one on the records set aside", "Write the scorecard")
@@ -73,10 +78,10 @@ def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = la
     tell(
         {"stage": f"Set {len(slices.test):,} records aside for an honest test", "detail": "The search never sees them"}
     )
-    job = Job(outcome.task, len(outcome.classes), request.seed, request.threads)
-    encoder = Encoder(specs, request.seed)
-    learn_table, learn_target = known.iloc[slices.learn], outcome.target[slices.learn]
-    features = encoder.fit_transform(learn_table, outcome.indicators[slices.learn])
+    job = Job(outcome.task, len(outcome.classes), request.seed, request.threads, slices.by_time)
+    learn_target = outcome.target[slices.learn]
+    encoder, features, useless = _features(known, outcome, slices.learn, specs, job, request, began)
+    specs, findings = encoder.specs, [*findings, *useless]
 
     tell({"stage": "Try models"})
     recipes, tried = _search(features, learn_target, job, request, began, tell)
@@ -128,6 +133,30 @@ def _prepare(
     return outcome, known, specs, findings
 
 
+def _features(
+    known: pd.DataFrame,
+    outcome: Outcome,
+    learn: np.ndarray,
+    specs: list[FieldSpec],
+    job: Job,
+    request: TrainRequest,
+    began: float,
+) -> tuple[Encoder, np.ndarray, list[Finding]]:
+    """The encoder and its features without the doubtful fields that help nothing, and what is said of those."""
+    table, target, indicators = known.iloc[learn], outcome.target[learn], outcome.indicators[learn]
+    encoder = Encoder(specs, job.seed)
+    features = encoder.fit_transform(table, indicators)
+    useless = worthless_fields(encoder, features, target, job, request.keep, _deadline(request, began, WORTH_SHARE))
+    if not useless:
+        return encoder, features, []
+    encoder = Encoder([spec for spec in specs if spec.name not in useless], job.seed)
+    said = [
+        Finding(name, "no gain", True, "Records it was not learnt from were predicted no better with it.")
+        for name in useless
+    ]
+    return encoder, encoder.fit_transform(table, indicators), said
+
+
 def _split(known: pd.DataFrame, specs: list[FieldSpec], outcome: Outcome, request: TrainRequest) -> _Slices:
     """The newest fifth is the test where there is a time field, else a random fifth with the same share of answers."""
     rows = np.arange(len(known))
@@ -142,7 +171,7 @@ def _split(known: pd.DataFrame, specs: list[FieldSpec], outcome: Outcome, reques
             )
         order = np.argsort(when.to_numpy(), kind="stable")
         cut = int(len(rows) * (1 - TEST_SHARE))
-        learn, test = np.sort(order[:cut]), np.sort(order[cut:])
+        learn, test = order[:cut], order[cut:]  # oldest first: the search judges settings by the newest of them
         if outcome.task == "regression" or len(np.unique(outcome.target[test])) == len(outcome.classes) == len(
             np.unique(outcome.target[learn])
         ):

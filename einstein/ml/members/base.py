@@ -11,12 +11,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Job:
-    """What is learnt: "binary", "multiclass" or "regression", with how many classes, seed and threads (0: all cores)."""
+    """What is learnt: "binary", "multiclass" or "regression", with how many classes, seed and threads (0: all cores).
+
+    `ordered` says that the records to learn from come oldest first and that the future is what counts.
+    """
 
     task: str
     classes: int = 0
     seed: int = 0
     threads: int = 0
+    ordered: bool = False
 
     @property
     def outputs(self) -> int:
