@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -153,9 +152,3 @@ def _judge(status: int, errors: str) -> None:
 
 class ChildKilled(Exception):
     """The training process was killed from outside; the Run is tried again."""
-
-
-def copy_model(version: ModelVersion, target: Path) -> None:
-    """A version's model folder, for `python -m einstein.ml predict`."""
-    with storage.local_copy(version.storage_key) as folder:
-        shutil.copytree(folder, target)

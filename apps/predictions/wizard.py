@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -36,14 +35,6 @@ BUDGETS = {60: "Quick: about a minute", 120: "Normal: about 2 minutes", 600: "Th
 MOST_FILTERS = 3
 ANSWERS_SHOWN = 12
 FIELDS_CHECKED = 500
-
-
-@dataclass
-class Screen:
-    """What one step shows besides the prediction itself."""
-
-    errors: list[str] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def next_step(step: str) -> str:

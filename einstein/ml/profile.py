@@ -48,11 +48,6 @@ def profile_field(values: pd.Series, spec: FieldSpec) -> dict[str, Any]:
     return facts
 
 
-def profile_table(table: pd.DataFrame, specs: list[FieldSpec]) -> dict[str, dict[str, Any]]:
-    """`profile_field` of every field, by name."""
-    return {spec.name: profile_field(table[spec.name], spec) for spec in specs}
-
-
 def _number_facts(numbers: np.ndarray) -> dict[str, Any]:
     if not len(numbers):
         return {}

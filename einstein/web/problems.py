@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 TITLES = {
     400: "The request does not fit", 401: "No valid API key", 403: "This key may not do that", 404: "Not found",
-    405: "This address does not take that method", 409: "Not ready", 415: "Send JSON", 422: "The records cannot be scored",
+    405: "This address does not take that method", 409: "Not ready", 415: "Send JSON",
     429: "Too many calls",
 }  # fmt: skip
 
@@ -19,13 +19,6 @@ class Conflict(exceptions.APIException):
 
     status_code = 409
     default_code = "conflict"
-
-
-class Unprocessable(exceptions.APIException):
-    """The body is well formed, but its content cannot be used."""
-
-    status_code = 422
-    default_code = "unprocessable"
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:

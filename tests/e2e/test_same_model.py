@@ -14,12 +14,12 @@ from tests.e2e.stack import ROOT, make_prediction, run_python, start_training, w
 
 FIXED = {"trials": 2, "threads": 1, "seed": 7}
 COPY = """
-from pathlib import Path
+import shutil
 from apps.workspaces.scope import workspace_scope
 from apps.predictions.models import Prediction
-from apps.predictions.train import copy_model
-with workspace_scope({workspace}):
-    copy_model(Prediction.objects.get(id={prediction}).champion, Path("{folder}"))
+from einstein import storage
+with workspace_scope({workspace}), storage.local_copy(Prediction.objects.get(id={prediction}).champion.storage_key) as folder:
+    shutil.copytree(folder, "{folder}")
 """
 
 

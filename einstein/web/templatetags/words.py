@@ -81,11 +81,6 @@ def get(mapping: dict, key: Any) -> Any:
     return mapping.get(key)
 
 
-@register.filter
-def epoch(seconds: float | None) -> datetime | None:
-    return datetime.fromtimestamp(seconds, tz=timezone.get_current_timezone()) if seconds else None
-
-
 @register.simple_tag(takes_context=True)
 def when(context: Context, moment: datetime | None) -> str:
     """A time in the workspace's zone: "today, 06:02"."""
