@@ -91,6 +91,17 @@ def test_things_are_paused_archived_deleted_and_brought_back(client, owner, work
     assert thing.state == before
 
 
+def test_what_was_paused_and_then_deleted_comes_back_paused(client, owner, workspace):
+    client.force_login(owner)
+    with workspace_scope(workspace.id):
+        dataset = Dataset.objects.create(name="D")
+    for action, state in (("pause", "paused"), ("delete", "deleted"), ("undo", "paused"), ("resume", "active")):
+        client.post(f"/w/{workspace.slug}/datasets/{dataset.id}/change/", {"action": action})
+        with workspace_scope(workspace.id):
+            dataset.refresh_from_db()
+        assert dataset.state == state
+
+
 def test_a_deleted_thing_can_be_brought_back_from_its_list(client, owner, workspace):
     client.force_login(owner)
     with workspace_scope(workspace.id):

@@ -64,15 +64,14 @@ def test_a_prediction_needs_a_name(step):
         ({"won": ["Yes"] * 150, "x": range(150)}, "same answer"),
         ({"won": ["Yes", "No"] * 30, "x": range(60)}, "100"),
         ({"won": ["Yes"] * 5 + ["No"] * 195, "x": range(200)}, "20"),
-        ({"won": [""] * 150, "x": range(150)}, ""),
+        ({"won": [""] * 150, "x": range(150)}, "blank in every record"),
     ],
 )
 def test_an_outcome_that_cannot_be_learnt_is_said_at_its_screen_with_what_would_mend_it(step, holds, columns, sentence):
     holds(**columns)
     shown = step("outcome", {"field": "won", "kind": "binary", "positive": "Yes"})
-    assert shown
     assert sentence in shown
-    assert "notice bad" in shown or 'class="error' in shown or "field-error" in shown
+    assert "notice bad" in shown
 
 
 def test_a_rule_makes_a_yes_no_outcome_of_a_number(step, draft):

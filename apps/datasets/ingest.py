@@ -108,7 +108,7 @@ def _refuse_repeats(dataset: Dataset, table: pd.DataFrame, upload: Upload) -> No
     if repeated:
         example = keys[keys.duplicated()].iloc[0]
         raise WorkFailed(
-            f"{upload.filename} was refused, as you asked: {repeated:,} records repeat a {dataset.key_field}, such as {example}. "
+            f"{upload.filename} was refused, as you asked: {repeated:,} record{'s repeat' if repeated > 1 else ' repeats'} the {dataset.key_field} of another, such as {example}. "
             "Remove them from the file, or choose to keep the first or the last."
         )
 

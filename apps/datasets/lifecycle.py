@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import QueryDict
+
 from apps.workspaces import audit
 from apps.workspaces.models import User
 
 MOVES = {"pause": "paused", "archive": "archived", "delete": "deleted"}
-DONE = {"paused": "paused", "archived": "archived", "deleted": "deleted"}
+
+
+def change(thing: Any, answers: QueryDict, user: User) -> str:
+    """Do what a form's `action` asks: rename, or one of the moves. Returns the sentence to show; "" when there is none."""
+    action, name = answers.get("action", ""), answers.get("name", "").strip()
+    if action == "rename" and name:
+        rename(thing, name, user)
+    elif action in {*MOVES, "undo", "resume"}:
+        return move(thing, action, user)
+    return ""
 
 
 def move(thing: Any, action: str, user: User) -> str:
@@ -17,9 +28,10 @@ def move(thing: Any, action: str, user: User) -> str:
     if action in MOVES:
         if thing.state != MOVES[action]:
             thing.state_before, thing.state = thing.state, MOVES[action]
-        words = f"{thing.name} is {DONE[thing.state]}."
+        words = f"{thing.name} is {thing.state}."
     else:
-        thing.state = thing.state_before if action == "undo" and thing.state_before != "paused" else _alive(thing)
+        went_back = action == "undo" and thing.state_before != thing.state
+        thing.state = thing.state_before if went_back else _alive(thing)
         words = f"{thing.name} is back."
     thing.save(update_fields=["state", "state_before"])
     audit.record(user, f"{kind} {action}", thing.name)

@@ -122,13 +122,10 @@ def choose_key(request: HttpRequest, dataset_id: int) -> HttpResponse:
 @builder
 @require_POST
 def change(request: HttpRequest, dataset_id: int) -> HttpResponse:
-    """Rename, archive, delete, undo."""
+    """Rename, pause, archive, delete, resume, undo."""
     found = get_object_or_404(Dataset, id=dataset_id)
-    action = request.POST.get("action", "")
-    if action == "rename" and request.POST.get("name", "").strip():
-        lifecycle.rename(found, request.POST["name"].strip(), request.user)
-    elif action in {"pause", "archive", "delete", "undo", "resume"}:
-        messages.success(request, lifecycle.move(found, action, request.user), extra_tags="good")
+    if sentence := lifecycle.change(found, request.POST, request.user):
+        messages.success(request, sentence, extra_tags="good")
     if found.state == "deleted":
         return redirect("datasets", request.workspace.slug)
     return redirect("dataset", request.workspace.slug, dataset_id)

@@ -8,23 +8,14 @@ from typing import Any
 from apps.predictions import charts
 from apps.predictions.definition import outcome_words
 from apps.predictions.models import ModelVersion, Prediction
-from einstein.web.templatetags.words import plural
+from einstein.web.templatetags.words import GRADE_WORDS, plural
 
-GRADES = {
-    "A": (
-        "very good",
-        "It is right so often that you can let it choose whom to look at first, and nearly trust a single score.",
-    ),
-    "B": (
-        "good",
-        "It ranks far better than guessing. Use it to choose whom to look at first. Do not treat one score as certain.",
-    ),
-    "C": ("fair", "It is clearly better than guessing. Use it to sort long lists, not to judge one record."),
-    "D": ("weak", "It is a little better than guessing. Look for fields that say more before you rely on it."),
-    "E": (
-        "no better than guessing",
-        "On records it never saw it was no better than guessing. The fields do not hold the answer, or there are too few records.",
-    ),
+MEANINGS = {
+    "A": "It is right so often that you can let it choose whom to look at first, and nearly trust a single score.",
+    "B": "It ranks far better than guessing. Use it to choose whom to look at first. Do not treat one score as certain.",
+    "C": "It is clearly better than guessing. Use it to sort long lists, not to judge one record.",
+    "D": "It is a little better than guessing. Look for fields that say more before you rely on it.",
+    "E": "On records it never saw it was no better than guessing. The fields do not hold the answer, or there are too few records.",
 }
 METRIC_WORDS = {
     "auc": ("Ranking (ROC AUC)", "guessing is 0.5, perfect is 1"), "log_loss": ("Log loss", "lower is better; punishes being sure and wrong"),
@@ -38,7 +29,7 @@ METRIC_WORDS = {
 def scorecard_page(prediction: Prediction, version: ModelVersion) -> dict[str, Any]:
     """Everything the scorecard template shows."""
     card, nouns = version.scorecard, plural(prediction.dataset.noun)
-    grade, meaning = GRADES[card["grade"]]
+    grade, meaning = GRADE_WORDS[card["grade"]], MEANINGS[card["grade"]]
     page: dict[str, Any] = {
         "card": card, "nouns": nouns, "grade_word": grade, "meaning": meaning, "metrics": _metrics(card), "outcome_words": outcome_words(prediction),
         "headline": _headline(prediction.task, card), "drivers": card["drivers"][:6], "minor": [d["field"] for d in card["drivers"] if d["share"] < 0.01],

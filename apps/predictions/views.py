@@ -204,11 +204,8 @@ def prediction_settings(request: HttpRequest, prediction_id: int) -> HttpRespons
 def change(request: HttpRequest, prediction_id: int) -> HttpResponse:
     """Rename, pause, archive, delete, resume, undo."""
     prediction = get_object_or_404(Prediction, id=prediction_id)
-    action = request.POST.get("action", "")
-    if action == "rename" and request.POST.get("name", "").strip():
-        lifecycle.rename(prediction, request.POST["name"].strip(), request.user)
-    elif action in {"pause", "archive", "delete", "undo", "resume"}:
-        messages.success(request, lifecycle.move(prediction, action, request.user), extra_tags="good")
+    if sentence := lifecycle.change(prediction, request.POST, request.user):
+        messages.success(request, sentence, extra_tags="good")
     if prediction.state == "deleted":
         return redirect("predictions", request.workspace.slug)
     return redirect("prediction_settings", request.workspace.slug, prediction_id)

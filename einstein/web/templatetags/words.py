@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from einstein.web.clock_words import duration, local_time
 
 register = template.Library()
+GRADE_WORDS = {"A": "very good", "B": "good", "C": "fair", "D": "weak", "E": "no better than guessing"}
 register.filter("duration", duration)
 
 
