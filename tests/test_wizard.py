@@ -53,6 +53,17 @@ def test_every_screen_shows_the_summary_with_real_counts(step):
         assert "Churn" in shown
 
 
+@pytest.mark.parametrize("name", ["records", "fields", "review"])
+def test_a_screen_reads_the_records_once(step, monkeypatch, name):
+    from apps.predictions import wizard
+
+    reads = []
+    load = wizard.load
+    monkeypatch.setattr(wizard, "load", lambda *args: reads.append(args) or load(*args))
+    step(name)
+    assert len(reads) == 1
+
+
 def test_a_prediction_needs_a_name(step):
     assert "Give the prediction a name" in step("question", {"name": "  "})
     assert step("question", {"name": "Customer churn"}) == ""

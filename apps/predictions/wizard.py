@@ -14,7 +14,6 @@ from apps.predictions.definition import (
     RULE_TARGET,
     ignored_of,
     learn_mask,
-    learning_table,
     score_mask,
     suggested_positive,
     target_of,
@@ -245,7 +244,8 @@ def fields_screen(prediction: Prediction) -> dict[str, Any]:
 
 def findings_of(prediction: Prediction) -> list[Finding]:
     """What the guards say of the fields of the records to learn from."""
-    table = learning_table(prediction, load(newest_snapshot(prediction.dataset)))
+    full = _with_outcome(prediction)
+    table = full[learn_mask(prediction, full, specs_of(prediction.dataset))]
     positive = "Yes" if prediction.outcome_kind == "rule" else prediction.positive or None
     try:
         outcome = read_outcome(
@@ -283,8 +283,16 @@ def counts_of(prediction: Prediction) -> dict[str, int]:
 
 
 def _with_outcome(prediction: Prediction) -> pd.DataFrame:
-    table = load(newest_snapshot(prediction.dataset))
-    return with_outcome(prediction, keyed(prediction.dataset, table), specs_of(prediction.dataset))
+    return with_outcome(prediction, _keyed_records(prediction), specs_of(prediction.dataset))
+
+
+def _keyed_records(prediction: Prediction) -> pd.DataFrame:
+    """The newest snapshot's keyed records; a screen asks several times, so one read is kept with the prediction at hand."""
+    dataset, snapshot = prediction.dataset, newest_snapshot(prediction.dataset)
+    wanted = (snapshot.id, dataset.key_field, dataset.duplicates)
+    if getattr(prediction, "_records_of", None) != wanted:
+        prediction._records, prediction._records_of = keyed(dataset, load(snapshot)), wanted
+    return prediction._records
 
 
 def _column(prediction: Prediction, name: str) -> pd.Series | None:

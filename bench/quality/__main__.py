@@ -73,7 +73,7 @@ def _spread(rows: list[dict], engine: str) -> str:
 
 
 def _gap(table: Table, rows: list[dict], kept: dict, seeds: int) -> str:
-    """The interval of (best rival minus ours) of each seed; the worst of them is told."""
+    """The interval of (best rival minus ours), its ends averaged over the seeds."""
     rivals = sorted({row["engine"] for row in rows if row["engine"] != "einstein" and "quality" in row})
     if not rivals:
         return ""
