@@ -161,3 +161,25 @@ def test_reading_a_file_twice_makes_one_snapshot(dataset, perform_runs):
     Run.objects.filter(id=ingest.id).update(state="queued")
     perform_runs()
     assert Snapshot.objects.count() == 1
+
+
+@pytest.mark.parametrize(("policy", "value"), [("first", "1"), ("last", "newer")])
+def test_one_record_is_found_as_the_whole_table_would_give_it(owner, inside, perform_runs, tmp_path, policy, value):
+    from apps.datasets.records import keyed, load, newest_snapshot, record_of
+
+    rows = "".join(f"K{number},{number}\n" for number in range(40))
+    dataset = read(owner, perform_runs, tmp_path, f"id,value\n{rows}K1,newer\n")
+    dataset.key_field, dataset.duplicates = "id", policy
+    snapshot = newest_snapshot(dataset)
+    assert record_of(dataset, snapshot, "K1") == {"id": "K1", "value": value}
+    assert record_of(dataset, snapshot, "K7") == keyed(dataset, load(snapshot)).loc["K7"].to_dict()
+    assert record_of(dataset, snapshot, "nobody") == {}
+
+
+def test_a_record_without_a_key_field_is_found_by_its_row(owner, inside, perform_runs, tmp_path):
+    from apps.datasets.records import newest_snapshot, record_of
+
+    dataset = read(
+        owner, perform_runs, tmp_path, "a,b\n" + "".join(f"{number % 3},x{number % 9}\n" for number in range(40))
+    )
+    assert record_of(dataset, newest_snapshot(dataset), "Row 8") == {"a": "1", "b": "x7"}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from apps.datasets.models import Dataset, Field, Snapshot
 from einstein import storage
-from einstein.ml.reader.table import load_snapshot
+from einstein.ml.reader.table import load_snapshot, read_row
 from einstein.ml.schema import FieldSpec, detect, parse
 from einstein.ml.types.base import clean_text
 
@@ -45,6 +45,17 @@ def keyed(dataset: Dataset, table: pd.DataFrame) -> pd.DataFrame:
     kept = table[usable].copy()
     kept.index = pd.Index(keys[usable], name="key")
     return kept
+
+
+def record_of(dataset: Dataset, snapshot: Snapshot, key: str) -> dict[str, str | None]:
+    """One record as written, without loading the others; {} when the snapshot does not hold it."""
+    names = snapshot.field_names
+    with storage.local_copy(snapshot.storage_key) as path:
+        keys = keys_of(dataset, load_snapshot(path, [dataset.key_field if dataset.key_field in names else names[0]]))
+        places = np.flatnonzero((keys == key).to_numpy())
+        if not len(places):
+            return {}
+        return read_row(path, int(places[0 if dataset.duplicates == "first" else -1]))
 
 
 def key_problems(dataset: Dataset, table: pd.DataFrame) -> dict[str, int]:

@@ -9,7 +9,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from apps.datasets.models import Snapshot
-from apps.datasets.records import keyed, load
+from apps.datasets.records import record_of
 from apps.predictions.models import Prediction
 from apps.scoring.models import Score, ScoringRun
 
@@ -61,7 +61,4 @@ def neighbours(score: Score) -> tuple[Score | None, Score | None]:
 def record_fields(prediction: Prediction, score: Score) -> list[tuple[str, str | None]]:
     """The record's fields as written in the snapshot it was scored from."""
     snapshot: Snapshot | None = score.scoring_run.snapshot
-    if snapshot is None:
-        return []
-    table = keyed(prediction.dataset, load(snapshot))
-    return list(table.loc[score.key].items()) if score.key in table.index else []
+    return list(record_of(prediction.dataset, snapshot, score.key).items()) if snapshot else []

@@ -82,6 +82,17 @@ def load_snapshot(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     )
 
 
+def read_row(path: Path, place: int) -> dict[str, str | None]:
+    """One row of a Parquet table of strings by its place from 0; only the row group that holds it is read."""
+    file = pq.ParquetFile(path)
+    for group in range(file.num_row_groups):
+        rows = file.metadata.row_group(group).num_rows
+        if place < rows:
+            return file.read_row_group(group).slice(place, 1).to_pylist()[0]
+        place -= rows
+    raise IndexError(place)
+
+
 def open_rows(path: Path, filename: str) -> Rows:
     """Choose the format by content first, by name second."""
     magic, name = magic_of(path), filename.lower()
