@@ -11,7 +11,7 @@ learn_file, test_file, spec_file, out = sys.argv[1:5]
 spec = json.loads(Path(spec_file).read_text())
 h2o.init(nthreads=spec["cores"], max_mem_size="4g", verbose=False)
 h2o.no_progress()
-learn, test = h2o.import_file(learn_file), h2o.import_file(test_file)
+learn, test = h2o.import_file(learn_file, header=1), h2o.import_file(test_file, header=1)
 if spec["task"] != "regression":
     learn[spec["target"]] = learn[spec["target"]].asfactor()
 automl = H2OAutoML(max_runtime_secs=spec["budget"], seed=spec["seed"] + 1, verbosity=None)
