@@ -34,6 +34,11 @@ class Table:
         return hashlib.sha256((DATA / self.file).read_bytes()).hexdigest()
 
     def read(self) -> pd.DataFrame:
+        """The table without known leaks and ids."""
+        table = self.read_all()
+        return table.drop(columns=[name for name in self.dropped if name in table.columns])
+
+    def read_all(self) -> pd.DataFrame:
         """Everything as written; files without a header get the names the manifest gives."""
         names = {"sms": ["label", "message"]}.get(self.name)
         table = pd.read_csv(
@@ -45,7 +50,6 @@ class Table:
             names=names,
             quoting=3 if names else 0,
         )
-        table = table.drop(columns=[name for name in self.dropped if name in table.columns])
         table = table[table[self.target].str.strip() != ""].reset_index(drop=True)
         if self.task == "binary":  # the manifest writes 1 where the file may write 1.0
             table[self.target] = table[self.target].str.replace(r"^(\d+)\.0$", r"\1", regex=True)

@@ -7,29 +7,49 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from einstein.ml.blend import calibrated
 from einstein.ml.errors import DataProblem
+from einstein.ml.explainer import Explainer
 from einstein.ml.features import Encoder
 from einstein.ml.members import FAMILIES, Member
 from einstein.ml.members.base import Job
+from einstein.ml.scale import Scale
 
-FORMAT = 1
+FORMAT = 2  # 1: one weight a member, features by one-hot and statistics, exact SHAP for every score
 MANIFEST = "manifest.json"
 
 
 @dataclass
+class Part:
+    """One member of the blend: its weight, and for numbers the scale it learnt on."""
+
+    member: Member
+    weight: float
+    scale: Scale | None = None
+    seconds: float = 0.0  # that fitting it took; not stored
+
+    def guess(self, features: np.ndarray) -> np.ndarray:
+        """(records, classes) probabilities or (records,) numbers in the user's unit."""
+        found = self.member.predict(features)
+        return self.scale.back(found) if self.scale else found
+
+
+@dataclass
 class Model:
-    """A trained model in memory: how to encode, which members with which weights, and its facts (JSON)."""
+    """A trained model in memory: how to encode, what to mix, how to explain, and its facts (JSON)."""
 
     job: Job
     encoder: Encoder
-    members: list[tuple[Member, float]]
-    facts: dict[str, Any]
+    parts: list[Part]
+    calibration: dict[str, float] = field(default_factory=dict)
+    explainer: Explainer | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def task(self) -> str:
@@ -39,56 +59,98 @@ class Model:
     def classes(self) -> list[str]:
         return self.facts["outcome"]["classes"]
 
+    @property
+    def title(self) -> str:
+        return " + ".join(dict.fromkeys(part.member.title for part in self.parts))
+
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """Weighted mean of the members: (records, classes) or (records,)."""
+        """Weighted mean of the members, calibrated: (records, classes) or (records,)."""
+        if not len(features):
+            return np.zeros((0, self.job.classes) if self.job.task != "regression" else (0,))
         total: np.ndarray | float = 0.0
-        for member, weight in self.members:
-            total = total + weight * member.predict(features)
-        return np.asarray(total)
+        for part in self.parts:
+            total = total + part.weight * part.guess(features)
+        return calibrated(np.asarray(total), self.calibration, self.job)
+
+    def effects(self, features: np.ndarray, guess: np.ndarray) -> np.ndarray:
+        """(records, fields): how each field moves each record's score, in log-odds or in the user's unit."""
+        output = outputs_of(self.job, guess)
+        if self.explainer is None:
+            return self.exact_effects(features, output)
+        return self.explainer.effects([part.member for part in self.parts], features, output)
+
+    def exact_effects(self, features: np.ndarray, output: np.ndarray) -> np.ndarray:
+        """The same by exact tree SHAP, hundreds of times slower: the yardstick, and what the explainer learns from."""
+        total = np.zeros(features.shape)
+        for part in self.parts:
+            total += (
+                part.weight * (part.scale.slope if part.scale else 1.0) * part.member.contributions(features, output)
+            )
+        return total @ self.fold
+
+    @property
+    def fold(self) -> np.ndarray:
+        """(features, fields): which field each feature's effect goes to."""
+        place = {name: number for number, name in enumerate(self.encoder.fields)}
+        fold = np.zeros((len(self.encoder.owners), len(place)))
+        for row, owners in enumerate(self.encoder.owners):
+            fold[row, [place[name] for name in owners]] = 1.0 / len(owners)
+        return fold
+
+
+def outputs_of(job: Job, guess: np.ndarray) -> np.ndarray:
+    """The class each record is explained for: its likeliest one of several, else the only one."""
+    return guess.argmax(axis=1) if job.task == "multiclass" else np.zeros(len(guess), dtype=int)
 
 
 def save_model(model: Model, folder: Path) -> str:
     """Write the model; return the hash that names it (of its manifest)."""
     folder.mkdir(parents=True, exist_ok=True)
     names = []
-    for number, (member, _) in enumerate(model.members):
-        names.append(f"member-{number}{member.suffix}")
-        member.save(folder / names[-1])
+    for number, part in enumerate(model.parts):
+        names.append(f"member-{number}{part.member.suffix}")
+        part.member.save(folder / names[-1])
+    arrays = model.encoder.arrays | (model.explainer.arrays() if model.explainer else {})
     with (folder / "arrays.npz").open("wb") as file:
-        np.savez_compressed(
-            file, allow_pickle=False, **{f"a{i}": array for i, array in enumerate(model.encoder.arrays.values())}
-        )
-    _write(folder / "encoder.json", model.encoder.to_json() | {"array_names": list(model.encoder.arrays)})
+        np.savez_compressed(file, allow_pickle=False, **{f"a{i}": array for i, array in enumerate(arrays.values())})
+    _write(folder / "encoder.json", model.encoder.to_json() | {"array_names": list(arrays)})
     _write(folder / "facts.json", model.facts)
+    job = model.job
     manifest = {
         "format": FORMAT,
-        "job": {
-            "task": model.job.task,
-            "classes": model.job.classes,
-            "seed": model.job.seed,
-            "threads": model.job.threads,
-        },
+        "job": {"task": job.task, "classes": job.classes, "seed": job.seed, "threads": job.threads},
         "members": [
-            {"kind": member.kind, "file": name, "weight": weight}
-            for (member, weight), name in zip(model.members, names, strict=True)
+            {"kind": part.member.kind, "file": name, "weight": part.weight, "scale": part.scale.to_json() if part.scale else None}
+            for part, name in zip(model.parts, names, strict=True)
         ],
+        "calibration": model.calibration,
+        "explainer": model.explainer.to_json() if model.explainer else None,
         "files": {path.name: _hash(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST},
-    }
+    }  # fmt: skip
     _write(folder / MANIFEST, manifest)
     return _hash(folder / MANIFEST)
 
 
 def load_model(folder: Path, expected_hash: str | None = None) -> Model:
-    """Read a model back; raises `DataProblem` when a file is missing, was changed, or is of a newer format."""
+    """Read a model back; raises `DataProblem` when a file is missing, was changed, or is of another format."""
     manifest = _verified_manifest(folder, expected_hash)
     job = Job(**manifest["job"])
     encoder_data = json.loads((folder / "encoder.json").read_text())
     with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
         arrays = {name: stored[f"a{i}"] for i, name in enumerate(encoder_data.pop("array_names"))}
-    members = [
-        (FAMILIES[item["kind"]](job).load(folder / item["file"]), item["weight"]) for item in manifest["members"]
+    parts = [
+        Part(
+            FAMILIES[item["kind"]](job).load(folder / item["file"]),
+            item["weight"],
+            Scale(**item["scale"]) if item["scale"] else None,
+        )
+        for item in manifest["members"]
     ]
-    return Model(job, Encoder.from_json(encoder_data, arrays), members, json.loads((folder / "facts.json").read_text()))
+    explainer = Explainer.from_json(manifest["explainer"], arrays) if manifest["explainer"] else None
+    encoder = Encoder.from_json(encoder_data, arrays)
+    return Model(
+        job, encoder, parts, manifest["calibration"], explainer, json.loads((folder / "facts.json").read_text())
+    )
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -110,6 +172,10 @@ def _verified_manifest(folder: Path, expected_hash: str | None) -> dict[str, Any
         raise DataProblem("The model's manifest is broken. Train again.") from error
     if version > FORMAT:
         raise DataProblem("The model was written by a newer version of Einstein. Update, then try again.")
+    if version < FORMAT:
+        raise DataProblem(
+            "The model was written by an early version of Einstein that explained scores otherwise. Train again."
+        )
     for name, digest in files.items():
         if "/" in name or not (folder / name).exists() or _hash(folder / name) != digest:
             raise DataProblem(f"The model file {name} is missing or was changed since it was trained. Train again.")

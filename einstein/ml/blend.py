@@ -1,83 +1,96 @@
-"""A blend of the best: weights chosen greedily on out-of-fold predictions (Caruana et al. 2004, "Ensemble selection")."""
+"""A blend of the best trials: weights chosen greedily on held-out predictions (Caruana et al. 2004, "Ensemble selection from
+libraries of models"), averaged over resamples so that luck in few records does not choose, then calibrated."""
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import KFold, StratifiedKFold
+from scipy.optimize import minimize
 
-from einstein.ml.members import FAMILIES, Member
 from einstein.ml.members.base import Job
-from einstein.ml.search import log_loss
+from einstein.ml.trials import Trial, log_loss, loss_of
 
-FOLDS = 5
-HELD_OUT = 0.2
-HOLDOUT_ABOVE = 20_000
-ROUNDS = 20
-LEAST_GAIN = 0.001  # a more complicated blend must lower the loss by this share
-Recipe = tuple[str, dict[str, Any]]
-
-
-def choose_blend(
-    recipes: list[Recipe], features: np.ndarray, target: np.ndarray, job: Job, deadline: float
-) -> list[tuple[str, dict[str, Any], float]]:
-    """(family, settings, weight) of the members worth keeping; at `deadline` (monotonic) it decides among those done."""
-    folds = folds_of(target, job)
-    rows = np.sort(np.concatenate([hold for _, hold in folds]))
-    guesses: list[tuple[Recipe, np.ndarray]] = []
-    slowest = 0.0
-    for kind, config in recipes:
-        if guesses and time.monotonic() + slowest > deadline:
-            break
-        began = time.monotonic()
-        guess = _out_of_fold(kind, config, features, target, job, folds)
-        slowest = max(slowest, time.monotonic() - began)
-        guesses.append(((kind, config), guess[rows]))
-    weights = _greedy([guess for _, guess in guesses], target[rows], job)
-    return [(kind, config, weight) for ((kind, config), _), weight in zip(guesses, weights, strict=True) if weight > 0]
+RESAMPLES = 12
+ROUNDS = 15
+MOST_MEMBERS = 4
+MOST_JUDGED = 25_000  # held-out records that weights are chosen on
+MOST_TRIALS = 30
+LEAST_WEIGHT = 0.04
+WORTH_OF_A_PARAMETER = 2.0  # log-likelihood that a calibration must gain a parameter (between AIC's 1 and BIC's)
 
 
-def fit_member(kind: str, config: dict[str, Any], features: np.ndarray, target: np.ndarray, job: Job) -> Member:
-    return FAMILIES[kind](job).fit(features, target, config)
+@dataclass
+class Blend:
+    """Trials with weights that add up to one, and how the mixed probabilities are calibrated."""
+
+    parts: list[tuple[Trial, float]]
+    calibration: dict[str, float]
+    loss: float
 
 
-def loss_of(target: np.ndarray, guess: np.ndarray, job: Job) -> float:
-    if job.task == "regression":
-        return float(np.mean((target - guess) ** 2))
-    return log_loss(target, guess)
+def choose_blend(trials: list[Trial], target: np.ndarray, job: Job) -> Blend:
+    """The blend that guesses the held-out rows best; `target` is of those rows."""
+    ranked = sorted(trials, key=lambda trial: trial.loss)[:MOST_TRIALS]
+    random = np.random.default_rng(job.seed)
+    size = min(len(target), MOST_JUDGED)
+    weights = np.zeros(len(ranked))
+    for draw in range(RESAMPLES):
+        rows = random.integers(0, len(target), size) if draw or size < len(target) else np.arange(len(target))
+        weights += greedy([trial.guess[rows] for trial in ranked], target[rows], job)
+    weights[np.argsort(-weights)[MOST_MEMBERS:]] = 0
+    weights /= weights.sum()
+    weights[weights < LEAST_WEIGHT] = 0
+    weights /= weights.sum()
+    parts = [(trial, float(weight)) for trial, weight in zip(ranked, weights, strict=True) if weight > 0]
+    mixed = sum(weight * trial.guess for trial, weight in parts)
+    calibration = fit_calibration(np.asarray(mixed), target, job)
+    return Blend(parts, calibration, loss_of(target, calibrated(np.asarray(mixed), calibration, job), job))
 
 
-def folds_of(target: np.ndarray, job: Job) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(rows to learn from, rows held out): the newest fifth where order counts, else five folds, or one of a large table."""
-    if job.ordered:
-        cut = int(len(target) * (1 - HELD_OUT))
-        return [(np.arange(cut), np.arange(cut, len(target)))]
-    splitter = KFold if job.task == "regression" else StratifiedKFold
-    folds = list(splitter(FOLDS, shuffle=True, random_state=job.seed).split(np.zeros(len(target)), target))
-    return folds[:1] if len(target) > HOLDOUT_ABOVE else folds
-
-
-def _out_of_fold(
-    kind: str, config: dict[str, Any], features: np.ndarray, target: np.ndarray, job: Job, folds: list
-) -> np.ndarray:
-    shape = (len(target),) if job.task == "regression" else (len(target), job.classes)
-    guess = np.zeros(shape)
-    for learn, hold in folds:
-        guess[hold] = fit_member(kind, config, features[learn], target[learn], job).predict(features[hold])
-    return guess
-
-
-def _greedy(guesses: list[np.ndarray], target: np.ndarray, job: Job) -> list[float]:
+def greedy(guesses: list[np.ndarray], target: np.ndarray, job: Job) -> np.ndarray:
+    """Counts of each guess among the picked ones, shape (guesses,), adding up to one."""
     losses = [loss_of(target, guess, job) for guess in guesses]
     picked = [int(np.argmin(losses))]
-    best = losses[picked[0]]
-    kept = list(picked)
+    total = guesses[picked[0]].copy()
+    best, kept = losses[picked[0]], 1
     for _ in range(ROUNDS - 1):
-        total = sum(guesses[index] for index in picked)
         trial = [loss_of(target, (total + guess) / (len(picked) + 1), job) for guess in guesses]
-        picked.append(int(np.argmin(trial)))
-        if min(trial) < best * (1 - LEAST_GAIN):
-            best, kept = min(trial), list(picked)
-    return [kept.count(index) / len(kept) for index in range(len(guesses))]
+        chosen = int(np.argmin(trial))
+        picked.append(chosen)
+        total += guesses[chosen]
+        if trial[chosen] < best - 1e-9:
+            best, kept = trial[chosen], len(picked)
+    return np.bincount(picked[:kept], minlength=len(guesses)) / kept
+
+
+def fit_calibration(guess: np.ndarray, target: np.ndarray, job: Job) -> dict[str, float]:
+    """{"slope", "shift"} in log-odds (Platt 1999) for two classes, {"slope"} for more; {} when nothing is gained by it."""
+    if job.task == "regression" or job.ordered:
+        return {}
+    start = np.array([1.0, 0.0] if job.task == "binary" else [1.0])
+
+    def cost(values: np.ndarray) -> float:
+        return log_loss(target, calibrated(guess, _named(values), job))
+
+    found = minimize(cost, start, method="Nelder-Mead", options={"maxiter": 120, "xatol": 1e-3, "fatol": 1e-7})
+    gained = (cost(start) - float(found.fun)) * len(target)
+    return _named(found.x) if gained > WORTH_OF_A_PARAMETER * len(start) and found.x[0] > 0.3 else {}
+
+
+def calibrated(guess: np.ndarray, calibration: dict[str, Any], job: Job) -> np.ndarray:
+    """(records, classes) after calibration; numbers are left as they are."""
+    if not calibration:
+        return guess
+    logs = calibration["slope"] * np.log(np.clip(guess, 1e-9, 1.0))
+    if job.task == "binary":
+        margin = logs[:, 1] - logs[:, 0] + calibration["shift"]
+        positive = 1.0 / (1.0 + np.exp(-margin))
+        return np.column_stack([1.0 - positive, positive])
+    exponents = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+def _named(values: np.ndarray) -> dict[str, float]:
+    return dict(zip(("slope", "shift"), (float(value) for value in values), strict=False))

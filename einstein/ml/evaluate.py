@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from einstein.ml.guards import auc
-from einstein.ml.search import log_loss
+from einstein.ml.auc import auc
+from einstein.ml.trials import log_loss
 
 RESAMPLES = 400
 LARGE = 50_000  # above, fewer resamples: the interval is narrow and each one costs a sort

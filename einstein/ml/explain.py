@@ -1,4 +1,4 @@
-"""Why a score is what it is: contributions of features folded back to the user's own fields, and put into words."""
+"""Why a score is what it is: what moves it, folded back to the user's own fields, and put into words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from einstein.ml.artifact import Model
+from einstein.ml.columns import text_codes, text_of
 from einstein.ml.schema import FieldSpec, parse
 from einstein.ml.types.base import clean_text
 
@@ -17,35 +18,37 @@ DRIVER_RECORDS = 800
 SHOWN_VALUE = 60
 
 
-def field_effects(model: Model, features: np.ndarray, guess: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """(fields, effects): effects[i, j] is how field j moves record i, in the margin of its class (or the number)."""
-    output = np.zeros(len(features), dtype=int) if model.task != "multiclass" else guess.argmax(axis=1)
-    total = np.zeros(features.shape)
-    for member, weight in model.members:
-        total += weight * member.contributions(features, output)
-    fields = list(dict.fromkeys(model.encoder.columns))
-    place = {name: number for number, name in enumerate(fields)}
-    folded = np.zeros((len(features), len(fields)))
-    for column, name in enumerate(model.encoder.columns):
-        folded[:, place[name]] += total[:, column]
-    return fields, folded
-
-
 def reasons_of(table: pd.DataFrame, fields: list[str], effects: np.ndarray, count: int) -> list[list[dict[str, Any]]]:
-    """Per record its strongest reasons: {"field", "value", "direction": "raises"|"lowers", "size", "share"}."""
+    """Per record its strongest reasons: {"field", "value", "direction": "raises"|"lowers", "size", "share"}.
+
+    `effects` (records, fields) in the order of `fields`.
+    """
     strength = np.abs(effects)
-    whole = strength.sum(axis=1)
-    order = np.argsort(-strength, axis=1, kind="stable")[:, :count]
-    shown = {name: _shown(table[name]) if name in table.columns else [None] * len(table) for name in fields}
-    found = []
-    for row in range(len(effects)):
-        reasons = []
-        for column in order[row]:
-            share = strength[row, column] / whole[row] if whole[row] else 0.0
-            if share >= LEAST_SHARE:
-                reasons.append(_reason(fields[column], shown[fields[column]][row], effects[row, column], share))
-        found.append(reasons)
-    return found
+    shares = strength / np.maximum(strength.sum(axis=1, keepdims=True), 1e-12)
+    order = strongest(strength, count)
+    shown = {place: _shown(table, fields[place]) for place in np.unique(order).tolist()}
+    picked = np.take_along_axis(shares, order, axis=1).tolist()
+    raised = (np.take_along_axis(effects, order, axis=1) > 0).tolist()
+    return [
+        [
+            reason(fields[place], shown[place][row], up, share)
+            for place, up, share in zip(places, raised[row], picked[row], strict=True)
+            if share >= LEAST_SHARE
+        ]
+        for row, places in enumerate(order.tolist())
+    ]
+
+
+def strongest(strength: np.ndarray, count: int) -> np.ndarray:
+    """(records, count) the places of the largest numbers of each row, largest first."""
+    count = min(count, strength.shape[1])
+    found = (
+        np.argpartition(-strength, count - 1, axis=1)[:, :count]
+        if count < strength.shape[1]
+        else np.tile(np.arange(count), (len(strength), 1))
+    )
+    order = np.argsort(-np.take_along_axis(strength, found, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(found, order, axis=1)
 
 
 def reason_words(reason: dict[str, Any]) -> str:
@@ -57,17 +60,17 @@ def value_words(field: str, value: str | None) -> str:
     return f"{field} is blank" if value is None else f"{field} is {value}"
 
 
-def drivers(model: Model, table: pd.DataFrame, features: np.ndarray, guess: np.ndarray) -> list[dict[str, Any]]:
+def drivers(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
     """What the scores depend on: share of the whole effect per field, and which values raise or lower.
 
     Measured on at most 800 of the given records. Each entry: {"field", "share", "values": [[words, direction, size]]}.
     """
-    rows = np.linspace(0, len(table) - 1, min(len(table), DRIVER_RECORDS)).astype(int)
-    fields, effects = field_effects(model, features[rows], guess[rows])
+    sample = table.iloc[np.linspace(0, len(table) - 1, min(len(table), DRIVER_RECORDS)).astype(int)]
+    features = model.encoder.transform_table(sample)
+    fields, effects = model.encoder.fields, model.effects(features, model.predict(features))
     strength = np.abs(effects).mean(axis=0)
     shares = strength / max(strength.sum(), 1e-12)
     specs = {spec.name: spec for spec in model.encoder.specs}
-    sample = table.iloc[rows]
     found = []
     for column in np.argsort(-shares, kind="stable"):
         name = fields[column]
@@ -106,19 +109,24 @@ def _value_effects(values: pd.Series, spec: FieldSpec, effect: np.ndarray, large
     ]
 
 
-def _reason(field: str, value: str | None, effect: float, share: float) -> dict[str, Any]:
+def reason(field: str, value: str | None, raises: bool, share: float) -> dict[str, Any]:
     return {
-        "field": field,
-        "value": value,
-        "direction": "raises" if effect > 0 else "lowers",
-        "size": _size(share, STRONG, WEAK),
-        "share": round(float(share), 4),
-    }
+        "field": field, "value": value, "direction": "raises" if raises else "lowers", "size": _size(share, STRONG, WEAK), "share": round(share, 4),
+    }  # fmt: skip
 
 
 def _size(share: float, strong: float, weak: float) -> str:
     return "a lot" if share >= strong else "a little" if share < weak else ""
 
 
-def _shown(values: pd.Series) -> list[str | None]:
-    return [None if value is None or value != value else str(value)[:SHOWN_VALUE] for value in clean_text(values)]
+def shown_value(value: Any) -> str | None:
+    """A value as a reason shows it."""
+    text = str(value).strip() if value is not None and value == value else ""
+    return text[:SHOWN_VALUE] or None
+
+
+def _shown(table: pd.DataFrame, name: str) -> list[str | None]:
+    if name not in table.columns:
+        return [None] * len(table)
+    codes, levels = text_codes(table[name])
+    return text_of(codes, [level[:SHOWN_VALUE] for level in levels]).tolist()

@@ -16,7 +16,7 @@ from einstein.ml.types.yes_no import positive_answer
 LEAST_RECORDS = 100  # DataRobot refuses under 100 records and 20 of a class
 LEAST_RARER = 20
 EARLY_RECORDS, EARLY_RARER = 400, 40  # below: "early look"
-MOST_CLASSES = 30
+MOST_CLASSES = 200
 TASKS = ["binary", "multiclass", "regression"]
 
 
@@ -120,7 +120,8 @@ def refuse_unlearnable(name: str, task: str, counts: dict[str, int], positive: s
             f"{name} has {len(counts):,} different answers; {MOST_CLASSES} is the limit. Group them, or predict a number."
         )
     _refuse_few(total)
-    rarer, count = min(counts.items(), key=lambda item: item[1])
+    # Of several answers, two frequent ones are enough; the rare others are predicted as seldom as they come.
+    rarer, count = sorted(counts.items(), key=lambda item: item[1])[0 if task == "binary" else -2]
     if count < LEAST_RARER:
         raise DataProblem(
             f"Only {count} of {total:,} records have {name} = {rarer}. At least {LEAST_RARER} are needed: {LEAST_RARER - count} more."

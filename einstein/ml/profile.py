@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from einstein.ml.schema import FieldSpec, parse
+from einstein.ml.schema import FieldSpec, detect, parse
+from einstein.ml.types import field_type
 from einstein.ml.types.base import clean_text
 
 BINS = 16
@@ -46,6 +47,35 @@ def profile_field(values: pd.Series, spec: FieldSpec) -> dict[str, Any]:
         counts = filled.value_counts()
         facts["top"] = [[str(value)[:80], int(count)] for value, count in counts.head(TOP).items()]
     return facts
+
+
+def describe_table(table: pd.DataFrame) -> dict[str, Any]:
+    """{"fields": [{"name", "type", "confidence", "words", ...}]}: every field with its detected type and what it holds."""
+    fields = []
+    for name in table.columns:
+        spec = detect(name, table[name])
+        facts = profile_field(table[name], spec)
+        fields.append(
+            {"name": name, "type": spec.type, "confidence": spec.confidence, "words": field_words(spec, facts)} | facts
+        )
+    return {"fields": fields}
+
+
+def field_words(spec: FieldSpec, facts: dict[str, Any]) -> str:
+    """ "Number, filled in 7,032 of 7,043 records, from 18.8 to 8684.8, usually about 1397"."""
+    words = f"{field_type(spec.type).title}, filled in {facts['filled']:,} of {facts['rows']:,} records"
+    if "min" in facts:
+        low, middle, high = (
+            f"{facts[key]:,.6g}" if isinstance(facts[key], float) else facts[key] for key in ("min", "median", "max")
+        )
+        words += f", from {low} to {high}, the middle is {middle}"
+    elif facts.get("top"):
+        words += f", {facts['distinct']:,} different answers, most often " + ", ".join(
+            answer for answer, _ in facts["top"][:3]
+        )
+    else:
+        words += f", {facts['distinct']:,} different values"
+    return words + (f"; {facts['unreadable']:,} do not fit the type" if facts["unreadable"] else "")
 
 
 def _number_facts(numbers: np.ndarray) -> dict[str, Any]:

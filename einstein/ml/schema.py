@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from einstein.ml.columns import Column, text_codes
 from einstein.ml.types import field_type, registry
-from einstein.ml.types.base import Evidence, clean_text, words_of
+from einstein.ml.types.base import Evidence, words_of
 
 SAMPLE = 2000
 CONFIDENT = 0.5
@@ -36,12 +37,12 @@ class FieldSpec:
 
 
 def evidence_of(name: str, values: pd.Series) -> Evidence:
-    """What detection may look at: at most 2,000 filled values spread over the field."""
-    filled = clean_text(values).dropna()
+    """What detection may look at: at most 2,000 filled values spread over the field, and its different values."""
+    codes, levels = text_codes(values)
+    filled = codes[codes >= 0]
     step = max(1, len(filled) // SAMPLE)
-    return Evidence(
-        name, [str(value) for value in filled.iloc[::step][:SAMPLE]], len(filled), int(filled.nunique()), words_of(name)
-    )
+    sample = [levels[code] for code in filled[::step][:SAMPLE]]
+    return Evidence(name, sample, len(filled), len(levels), words_of(name), levels)
 
 
 def detect(name: str, values: pd.Series, forced: str | None = None) -> FieldSpec:
@@ -66,5 +67,10 @@ def detect_all(table: pd.DataFrame, forced: dict[str, str] | None = None) -> lis
 
 
 def parse(values: pd.Series, spec: FieldSpec) -> pd.Series:
-    """Values as written -> values of the type's family."""
+    """Values as written -> a series of values of the type's family."""
     return field_type(spec.type).parse(values, spec.options)
+
+
+def read_column(values: pd.Series, spec: FieldSpec) -> Column:
+    """Values as written -> the compact form that features are made from."""
+    return field_type(spec.type).read(values, spec.options)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from einstein.ml.artifact import Model
-from einstein.ml.explain import field_effects, reasons_of
+from einstein.ml.explain import LEAST_SHARE, reason, reasons_of, shown_value
 
-EXPLAIN_CHUNK = 20_000  # records explained at once; contributions are dense
+CHUNK = 50_000  # records scored at once, so that memory does not grow with the table
 
 
 @dataclass
@@ -31,34 +31,59 @@ class Scores:
 
 def score(model: Model, table: pd.DataFrame, reasons: int = 3) -> Scores:
     """Score a table of strings. Missing fields count as blank, extra ones are ignored; any number of rows."""
-    features = model.encoder.transform(table)
-    guess = model.predict(features) if len(table) else np.zeros((0, max(1, len(model.classes))))
+    guesses, why = [model.predict(np.zeros((0, 0)))], []
+    for start in range(0, len(table), CHUNK):
+        part = table.iloc[start : start + CHUNK]
+        features = model.encoder.transform_table(part)
+        guesses.append(model.predict(features))
+        if reasons:
+            why += reasons_of(part, model.encoder.fields, model.effects(features, guesses[-1]), reasons)
+    return _scores(model, np.concatenate(guesses), why or [[] for _ in range(len(table))])
+
+
+def score_one(model: Model, record: dict[str, Any], reasons: int = 3) -> Scores:
+    """Score one record of values as written, without the cost of a table: the same score as in a batch."""
+    features = model.encoder.transform_one(record)
+    guess = model.predict(features)
+    why: list[dict[str, Any]] = []
+    if reasons:
+        effects = model.effects(features, guess)[0].tolist()
+        strength = [abs(effect) for effect in effects]
+        whole = sum(strength) or 1.0
+        fields = model.encoder.fields
+        for place in sorted(range(len(strength)), key=lambda place: -strength[place])[:reasons]:
+            if strength[place] / whole >= LEAST_SHARE:
+                why.append(
+                    reason(
+                        fields[place],
+                        shown_value(record.get(fields[place])),
+                        effects[place] > 0,
+                        strength[place] / whole,
+                    )
+                )
+    return _scores(model, guess, [why])
+
+
+def _scores(model: Model, guess: np.ndarray, why: list[list[dict[str, Any]]]) -> Scores:
+    cuts = model.facts["bands"]
     if model.task == "regression":
-        value, probabilities = guess.reshape(-1), None
-        predicted = [repr(float(number)) for number in value]
-    else:
-        probabilities = guess
-        value = guess[:, 1] if model.task == "binary" else guess.max(axis=1)
-        named = (guess[:, 1] >= 0.5).astype(int) if model.task == "binary" else guess.argmax(axis=1)
-        predicted = [model.classes[number] for number in named]
-    why = (
-        _explained(model, table, features, guess, reasons)
-        if reasons and len(table)
-        else [[] for _ in range(len(table))]
-    )
-    return Scores(value, predicted, probabilities, bands_of(value, model.facts["bands"]), why)
+        predicted = [repr(number) for number in guess.tolist()]
+        return Scores(guess, predicted, None, bands_of(guess, cuts), why)
+    value = guess[:, 1] if model.task == "binary" else guess.max(axis=1)
+    named = (guess[:, 1] >= 0.5).astype(int) if model.task == "binary" else guess.argmax(axis=1)
+    return Scores(value, [model.classes[number] for number in named.tolist()], guess, bands_of(value, cuts), why)
 
 
 def bands_of(value: np.ndarray, cuts: dict[str, float]) -> list[str]:
     """ "high", "medium" or "low" by the model's fixed cuts."""
-    return ["high" if number >= cuts["high"] else "medium" if number >= cuts["medium"] else "low" for number in value]
+    return np.where(value >= cuts["high"], "high", np.where(value >= cuts["medium"], "medium", "low")).tolist()
 
 
 def band_cuts(task: str, prevalence: float, guess: np.ndarray) -> dict[str, float]:
     """Fixed cuts, so that a band means the same next month (docs/decisions/0006).
 
     Binary: high from four times the odds of the average record, medium from 1.2 times. One of several: sure from 80 %,
-    likely from 50 %. Numbers: the top fifth and the middle of the predictions on the learning records.
+    likely from 50 %. Numbers: the top fifth and the middle of the predictions on the test records.
     """
     if task == "binary":
         odds = prevalence / (1 - prevalence)
@@ -66,12 +91,3 @@ def band_cuts(task: str, prevalence: float, guess: np.ndarray) -> dict[str, floa
     if task == "multiclass":
         return {"high": 0.8, "medium": 0.5}
     return {"high": float(np.quantile(guess, 0.8)), "medium": float(np.quantile(guess, 0.4))}
-
-
-def _explained(model: Model, table: pd.DataFrame, features: np.ndarray, guess: np.ndarray, count: int) -> list:
-    found: list = []
-    for start in range(0, len(table), EXPLAIN_CHUNK):
-        part = slice(start, start + EXPLAIN_CHUNK)
-        fields, effects = field_effects(model, features[part], guess[part])
-        found += reasons_of(table.iloc[part], fields, effects, count)
-    return found

@@ -1,145 +1,209 @@
-"""The search: FLAML tries families and settings within the budget, on folds of the learning records only."""
+"""The search: first settings that are good on most tables, then FLAML's local search (Wu et al. 2021, "Frugal optimization for
+cost-related hyperparameters") where it pays most, until the time or the number of trials is used up."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from flaml import AutoML
+from flaml import CFO
 
-from einstein.ml.guards import auc
+from einstein.ml.auc import auc
+from einstein.ml.folds import Folds
+from einstein.ml.members import FAMILIES
 from einstein.ml.members.base import Job
-from einstein.ml.members.boosters import BoundedCatBoost
+from einstein.ml.scale import log_may_help
+from einstein.ml.trials import Trial, run_trial
 
 Progress = Callable[[dict[str, Any]], None]
-FOLDS = 5
-HELD_OUT = 0.2  # of records in time order
-FOLDS_UP_TO = 10_000  # records; above, one holdout of a fifth is as good as folds
-FAMILY_ORDER = ["lgbm", "catboost", "xgboost", "extra_tree"]
-CLASS_NAMES = {"LGBM": "lgbm", "XGB": "xgboost", "BoundedCatBoost": "catboost", "ExtraTrees": "extra_tree"}
-# Good settings from experience with small business tables, so that the first trials are worth something already.
-STARTS: dict[str, list[dict[str, Any]]] = {
-    "lgbm": [
-        {"n_estimators": 150, "num_leaves": 15, "min_child_samples": 20, "learning_rate": 0.05, "log_max_bin": 8,
-         "colsample_bytree": 0.7, "reg_alpha": 0.01, "reg_lambda": 1.0},
-    ],
-    "xgboost": [
-        {"n_estimators": 200, "max_leaves": 16, "min_child_weight": 3.0, "learning_rate": 0.05, "subsample": 0.8,
-         "colsample_bylevel": 0.8, "colsample_bytree": 0.7, "reg_alpha": 0.01, "reg_lambda": 1.0},
-    ],
-    "catboost": [{"n_estimators": 250, "depth": 5, "learning_rate": 0.05, "l2_leaf_reg": 3.0}],
-    "extra_tree": [{"n_estimators": 100, "max_features": 0.4, "max_leaves": 400, "criterion": "gini"}],
-}  # fmt: skip
+MOST_ROUNDS = 2000
+SEARCHED = 3  # families that are searched: those whose best trial is best
+PAYS = 0.001  # share of the loss that `auto` wants to gain ...
+STILL = 10  # ... within so many trials, else it stops
+BESIDE = 1.25  # folds side by side use the cores better than one fit on all of them does
+SHARE_OF_ONE = 0.5  # of the time left that one trial may take
 
 
 @dataclass
-class SearchResult:
-    """The best settings of each family, best family first: (family, settings, loss, seconds of one fit)."""
+class Search:
+    """Trials so far, best first in `ranked`; whoever watches hears of each."""
 
-    best: list[tuple[str, dict[str, Any], float]] = field(default_factory=list)
-    tried: int = 0
+    folds: Folds
+    progress: Progress
+    trials: list[Trial] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
 
+    @property
+    def ranked(self) -> list[Trial]:
+        return sorted(self.trials, key=lambda trial: trial.loss)
 
-class _Watcher:
-    """FLAML calls it as its metric after each fit on a fold; it answers the loss and tells the progress."""
+    @property
+    def refit_seconds(self) -> float:
+        """Expected time to fit one of the better trials on all learning records of the folds."""
+        usual = float(np.mean([trial.seconds for trial in self.ranked[:4]])) if self.trials else 0.0
+        learnt = sum(len(fold.learn) for fold in self.folds.folds)
+        return usual * BESIDE * len(self.folds.target) / learnt
 
-    def __init__(self, job: Job, folds: int, progress: Progress) -> None:
-        self.job, self.folds, self.progress, self.started = job, folds, progress, time.monotonic()
-        self.trials: dict[str, list[tuple[float, float]]] = {}
-        self.kinds: dict[str, str] = {}
-        self.told = 0.0
+    def run(self, kind: str, config: dict[str, Any], deadline: float) -> Trial:
+        limit = time.monotonic() + SHARE_OF_ONE * (deadline - time.monotonic()) if self.trials else deadline
+        trial = run_trial(kind, config, self.folds, limit)
+        self.trials.append(trial)
+        self._tell()
+        return trial
 
-    def __call__(self, X_val: Any, y_val: Any, estimator: Any, *rest: Any) -> tuple[float, dict]:  # noqa: N803 FLAML's names
-        config = rest[5] if len(rest) > 5 else {}  # labels, X_train, y_train, weight_val, weight_train, config
-        loss, quality = _judge(self.job, estimator, X_val, np.asarray(y_val))
-        name = type(estimator).__name__
-        kind = next((kind for start, kind in CLASS_NAMES.items() if name.startswith(start)), name)
-        key = kind + json.dumps(config, sort_keys=True, default=str)
-        self.trials.setdefault(key, []).append((loss, quality))
-        self.kinds[key] = kind
-        if time.monotonic() - self.told > 0.5:
-            self.tell()
-        return loss, {"quality": quality}
-
-    def tell(self) -> None:
-        self.told = time.monotonic()
+    def _tell(self) -> None:
+        target, job = self.folds.target[self.folds.rows], self.folds.job
         per_kind: dict[str, dict[str, float]] = {}
-        for key, judged in self.trials.items():
-            whole = len(judged) // self.folds * self.folds  # a setting counts once all its folds are judged
-            if whole:
-                entry = per_kind.setdefault(self.kinds[key], {"tried": 0, "best": 0.0})
-                entry["tried"] += 1
-                newest = judged[whole - self.folds : whole]
-                entry["best"] = max(entry["best"], float(np.mean([quality for _, quality in newest])))
-        if not per_kind:
-            return
-        best, tried = (
-            max(entry["best"] for entry in per_kind.values()),
-            sum(int(entry["tried"]) for entry in per_kind.values()),
+        for trial in self.trials:
+            entry = per_kind.setdefault(trial.kind, {"tried": 0, "best": 0.0})
+            entry["tried"] += 1
+            entry["best"] = max(entry["best"], quality_of(target, trial, job))
+        best = max(entry["best"] for entry in per_kind.values())
+        self.progress(
+            {"tried": len(self.trials), "best": best, "kinds": per_kind, "seconds": time.monotonic() - self.started}
         )
-        self.progress({"tried": tried, "best": best, "kinds": per_kind, "seconds": self.told - self.started})
+
+
+def quality_of(target: np.ndarray, trial: Trial, job: Job) -> float:
+    """What the progress shows: ranking quality, share named rightly, or share of differences explained."""
+    if job.task == "regression":
+        return 1.0 - trial.loss
+    if job.task == "binary":
+        return auc((target == 1).astype(float), trial.guess[:, 1])
+    return float((trial.guess.argmax(axis=1) == target).mean())
 
 
 def search(
-    features: np.ndarray, target: np.ndarray, job: Job, seconds: float, trials: int | None, progress: Progress
-) -> SearchResult:
-    """Try models for `seconds`, or exactly `trials` settings (then the outcome depends on the seed alone)."""
-    folds = len(target) <= FOLDS_UP_TO and not job.ordered
-    watcher = _Watcher(job, FOLDS if folds else 1, progress)
-    starts = {kind: [dict(point) for point in points] for kind, points in STARTS.items()}
-    if job.task == "regression":
-        starts["extra_tree"][0].pop("criterion")
-    limits: dict[str, Any] = {"time_budget": max(1.0, seconds)}
-    if trials:
-        # Round robin and whole samples: FLAML's own choice of the next family depends on measured time.
-        limits = {"time_budget": -1, "max_iter": trials, "learner_selector": "roundrobin", "sample": False}
-    automl = AutoML()
-    automl.add_learner("catboost", BoundedCatBoost)
-    logging.getLogger("flaml").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        automl.fit(
-            **_learn_and_hold(features, target.astype(float) if job.task == "regression" else target.astype(int), job), task="regression" if job.task == "regression" else "classification", metric=watcher,
-            estimator_list=FAMILY_ORDER, eval_method="cv" if folds else "holdout", n_splits=FOLDS, split_ratio=0.2,
-            n_jobs=job.threads or -1, seed=job.seed, verbose=0, retrain_full=False, starting_points=starts,
-            keep_search_state=True, skip_transform=True, mlflow_logging=False, **limits,
-        )  # fmt: skip
-    watcher.tell()
-    losses, configs = automl.best_loss_per_estimator, automl.best_config_per_estimator
-    usable = [
-        (kind, dict(configs[kind]), float(losses[kind]))
-        for kind in FAMILY_ORDER
-        if configs.get(kind) and np.isfinite(losses.get(kind, np.inf))
+    folds: Folds, deadline: Callable[[Search], float], most: int | None, progress: Progress, patient: bool = True
+) -> Search:
+    """Try settings until `deadline` (asked after each trial: the time left depends on what was found) or `most` trials.
+
+    Not `patient`, it also stops when ten trials in a row gain less than a thousandth. The first trial is the simple model and
+    is always finished, so there is always one. With `most`, the outcome depends on the seed alone.
+    """
+    found = Search(folds, progress)
+    slowest: dict[str, float] = {}
+    best, still = float("inf"), 0
+    for kind, config in _settings(found, most is not None):
+        now = time.monotonic()
+        if most is not None and len(found.trials) >= most:
+            break
+        if found.trials and most is None and now + 0.5 * slowest.get(kind, 0.0) > deadline(found):
+            if kind == "linear" or min(slowest.values()) > deadline(found) - now:
+                break
+            continue
+        trial = found.run(kind, config, float("inf") if most is not None else deadline(found))
+        slowest[kind] = trial.seconds
+        still = 0 if trial.loss < best * (1 - PAYS) else still + 1
+        best = min(best, trial.loss)
+        if not patient and still >= STILL and len(found.trials) > 15:
+            break
+    return found
+
+
+def _settings(found: Search, counted: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The known good settings, then FLAML's. Reads the trials made of what it yielded before."""
+    job, size = found.folds.job, len(found.folds.target)
+    tries_log = job.task == "regression" and log_may_help(found.folds.target)
+    log = False
+    for kind, config in portfolio(size, job):
+        yield kind, config | {"log": log} if tries_log else config
+        if tries_log and kind == "lgbm" and not any(trial.config.get("log") for trial in found.trials):
+            yield kind, config | {"log": True}
+            pair = [trial for trial in found.trials if trial.kind == kind]
+            log = len(pair) > 1 and pair[-1].loss < pair[0].loss
+    yield from _searched(found, size, log if tries_log else None)
+
+
+def portfolio(size: int, job: Job) -> list[tuple[str, dict[str, Any]]]:
+    """Settings that are good on most tables of `size` records, most telling first."""
+    rate = 0.08 if size < 500 else 0.04 if size < 5000 else 0.06 if size < 50_000 else 0.1
+    small, most = size < 2000, 300 if size < 500 else MOST_ROUNDS
+    light = {
+        "leaves": 8 if small else 24,
+        "rate": rate,
+        "least": 10 if small else 20,
+        "columns": 0.6,
+        "rows": 0.8,
+        "l1": 0.01,
+        "l2": 1.0,
+        "rounds": most,
+    }
+    cat = {"depth": 4 if small else 6, "rate": rate * 1.2, "l2": 3.0, "columns": 0.8, "random": 1.0, "rounds": most}
+    xgb = {
+        "depth": 3 if small else 6,
+        "rate": rate,
+        "weight": 3.0,
+        "columns": 0.5,
+        "rows": 0.8,
+        "l1": 0.01,
+        "l2": 2.0,
+        "rounds": most,
+    }
+    trees = {"features": 0.4, "least": 2 if job.task == "regression" else 3, "trees": 80}
+    return [
+        ("linear", {"penalty": 10.0}),
+        ("lgbm", light),
+        ("catboost", cat),
+        ("extra_tree", trees),
+        ("xgboost", xgb),
+        ("lgbm", light | {"extra": True, "leaves": 2 * light["leaves"], "columns": 0.8}),
+        ("catboost", cat | {"depth": 3 if small else 8, "columns": 0.5, "l2": 8.0}),
+        ("linear", {"penalty": 100.0}),
+        ("lgbm", light | {"leaves": 4 if small else 64, "columns": 0.3, "l2": 10.0, "least": 5 if small else 10}),
+        ("extra_tree", trees | {"features": 0.8, "least": 6}),
+        ("xgboost", xgb | {"depth": 5 if small else 9, "weight": 8.0, "columns": 0.3}),
     ]
-    return SearchResult(sorted(usable, key=lambda item: item[2]), len(watcher.trials))
 
 
-def _learn_and_hold(features: np.ndarray, target: np.ndarray, job: Job) -> dict[str, np.ndarray]:
-    """All records for FLAML to split; where order counts, the newest fifth is what settings are judged by."""
-    if not job.ordered:
-        return {"X_train": features, "y_train": target}
-    cut = int(len(target) * (1 - HELD_OUT))
-    return {"X_train": features[:cut], "y_train": target[:cut], "X_val": features[cut:], "y_val": target[cut:]}
+def _searched(found: Search, size: int, log: bool | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Local search around each of the best families in turn."""
+    logging.getLogger("flaml").setLevel(logging.ERROR)
+    best: dict[str, Trial] = {}
+    for trial in found.ranked:
+        best.setdefault(trial.kind, trial)
+    kinds = [kind for kind in best if FAMILIES[kind].space(size)][:SEARCHED]
+    searchers = {kind: _Local(kind, best[kind], size, found.folds.job.seed) for kind in kinds}
+    while searchers:
+        for kind, local in list(searchers.items()):
+            config = local.suggest()
+            if config is None:
+                del searchers[kind]
+                continue
+            before = len(found.trials)
+            yield kind, local.fixed | config
+            if len(found.trials) > before:
+                local.learn(found.trials[-1].loss)
 
 
-def _judge(job: Job, estimator: Any, features: Any, target: np.ndarray) -> tuple[float, float]:
-    if job.task == "regression":
-        guess = np.asarray(estimator.predict(features), dtype=float)
-        explained = 1 - float(np.mean((target - guess) ** 2)) / max(float(np.var(target)), 1e-12)
-        return 1 - explained, explained
-    chances = np.asarray(estimator.predict_proba(features), dtype=float)
-    loss = log_loss(target, chances)
-    if job.task == "binary":
-        return loss, auc((target == 1).astype(float), chances[:, 1])
-    return loss, float((chances.argmax(axis=1) == target).mean())
+class _Local:
+    """FLAML's CFO for one family, asked and told by hand; it starts where the best trial was."""
 
+    def __init__(self, kind: str, start: Trial, size: int, seed: int) -> None:
+        space = FAMILIES[kind].space(size)
+        self.fixed = {name: value for name, value in start.config.items() if name not in space}
+        np.random.seed(seed)  # CFO draws its first directions from numpy's global generator
+        self.searcher = CFO(
+            metric="loss", mode="min", space=space, low_cost_partial_config=FAMILIES[kind].cheap(), seed=seed, cost_attr=None,
+            points_to_evaluate=[{name: start.config[name] for name in space}], evaluated_rewards=[start.loss],
+        )  # fmt: skip
+        self.count = 0
+        self.asked: dict[str, Any] = {}
 
-def log_loss(target: np.ndarray, chances: np.ndarray) -> float:
-    """Mean negative log of the probability given to what happened, (records,) class numbers and (records, classes)."""
-    return float(-np.log(np.clip(chances[np.arange(len(target)), target.astype(int)], 1e-7, 1)).mean())
+    def suggest(self) -> dict[str, Any] | None:
+        for _ in range(20):
+            self.count += 1
+            config = self.searcher.suggest(str(self.count))
+            if config is not None:
+                self.asked = config
+                return {name: value.item() if hasattr(value, "item") else value for name, value in config.items()}
+        return None
+
+    def learn(self, loss: float) -> None:
+        self.searcher.on_trial_complete(
+            str(self.count), {"loss": loss, "config": self.asked, "training_iteration": 1, "time_total_s": 1.0}
+        )

@@ -4,67 +4,57 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from einstein.ml import explain, reference
-from einstein.ml.artifact import Model, save_model
-from einstein.ml.blend import choose_blend, fit_member
+from einstein.ml.artifact import Model, outputs_of, save_model
+from einstein.ml.blend import Blend, choose_blend
+from einstein.ml.columns import Column
 from einstein.ml.errors import DataProblem
-from einstein.ml.evaluate import evaluate
-from einstein.ml.features import Encoder
+from einstein.ml.explainer import fit_explainer
+from einstein.ml.features import Encoder, read_columns
+from einstein.ml.fit import fit_parts, seconds_of
+from einstein.ml.folds import make_folds
 from einstein.ml.guards import Finding, inspect_fields
+from einstein.ml.learning_curve import learning_curve
 from einstein.ml.members import FAMILIES
 from einstein.ml.members.base import Job
-from einstein.ml.outcome import Outcome, describe, read_outcome, size_words
-from einstein.ml.schema import FieldSpec, detect_all, parse
-from einstein.ml.scorer import band_cuts, bands_of
-from einstein.ml.search import search
+from einstein.ml.outcome import Outcome, describe, read_outcome
+from einstein.ml.request import Clock, TrainRequest
+from einstein.ml.schema import FieldSpec, detect_all
+from einstein.ml.scorecard import band_facts, measure
+from einstein.ml.search import Search, search
+from einstein.ml.split import Slices, split
 from einstein.ml.worth import worthless_fields
 
-TEST_SHARE = 0.2
-WORTH_SHARE, SEARCH_SHARE, BLEND_SHARE = (
-    0.15,
-    0.50,
-    0.72,
-)  # of the budget, from its start; the rest fits, tests and fits again
-LEAST_SEARCH_SECONDS = 2.0
-MOST_MEMBERS = 3
+__all__ = ["LAST_STAGES", "TrainRequest", "train"]
+
+WORTH_SHARE, SEARCH_SHARE, END_SHARE, LATEST_SHARE = 0.15, 0.82, 0.95, 1.08
+EXPLAIN_SHARE = 0.07  # of the budget, for exact contributions of a sample
+MOST_SEARCHED = 150_000  # records that settings are judged on
 LAST_STAGES = ("Test the best one on the records set aside", "Write the scorecard")
-REASONED_FAMILIES = "tree SHAP and path differences"
+REASONED_FAMILIES = "exact tree SHAP of a sample, spread over the leaves of the trees"
 
 Tell = Callable[[dict[str, Any]], None]
 
 
 @dataclass
-class TrainRequest:
-    """What to learn. `types` are the user's own decisions by field; `keep` overrules a guard; times in seconds."""
+class _Known:
+    """The records with a known outcome: fields read once, slices, and what is learnt."""
 
-    target: str
-    task: str | None = None
-    positive: str | None = None
-    ignore: list[str] = field(default_factory=list)
-    keep: list[str] = field(default_factory=list)
-    types: dict[str, str] = field(default_factory=dict)
-    time_field: str | None = None
-    budget: float = 60.0
-    trials: int | None = None
-    seed: int = 0
-    threads: int = 0
+    table: pd.DataFrame
+    outcome: Outcome
+    columns: dict[str, Column]
+    slices: Slices
+    job: Job
 
-
-@dataclass
-class _Slices:
-    """Row numbers (among the records with a known outcome) to learn from and to test on."""
-
-    learn: np.ndarray
-    test: np.ndarray
-    by_time: bool
+    def part(self, rows: np.ndarray) -> dict[str, Column]:
+        return {name: column.take(rows) for name, column in self.columns.items()}
 
 
 def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = lambda event: None) -> dict[str, Any]:
@@ -72,39 +62,28 @@ def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = la
 
     Raises `DataProblem` when nothing can be learnt. `tell` hears {"stage": ...} and {"progress": ...} events.
     """
-    began = time.monotonic()
-    outcome, known, specs, findings = _prepare(table, request, tell)
-    slices = _split(known, specs, outcome, request)
+    clock = Clock(request, table.size)
+    outcome, records, specs, findings = _prepare(table, request, tell)
+    slices = split(records, outcome, request.time_field, request.seed)
     tell(
         {"stage": f"Set {len(slices.test):,} records aside for an honest test", "detail": "The search never sees them"}
     )
     job = Job(outcome.task, len(outcome.classes), request.seed, request.threads, slices.by_time)
-    learn_target = outcome.target[slices.learn]
-    encoder, features, useless = _features(known, outcome, slices.learn, specs, job, request, began)
-    specs, findings = encoder.specs, [*findings, *useless]
-
-    tell({"stage": "Try models"})
-    recipes, tried = _search(features, learn_target, job, request, began, tell)
-    chosen = choose_blend(recipes, features, learn_target, job, _deadline(request, began, BLEND_SHARE))
-    fit_began = time.monotonic()
-    model = Model(
-        job,
-        encoder,
-        [(fit_member(kind, config, features, learn_target, job), weight) for kind, config, weight in chosen],
-        {},
-    )
-    fit_seconds = time.monotonic() - fit_began
+    known = _Known(records, outcome, read_columns(records, specs), slices, job)
+    found, specs, useless = _searched(known, specs, request, clock, tell)
+    blend = choose_blend(found.trials, found.folds.target[found.folds.rows], job)
 
     tell({"stage": LAST_STAGES[0]})
-    facts = _tested(model, known, outcome, slices, request)
+    model = _fitted(known, specs, blend, slices.learn, clock)
+    facts = measure(model, known.table, known.outcome, slices, known.part(slices.test), request.seed)
     tell({"stage": LAST_STAGES[1]})
-    if request.trials or time.monotonic() + 2 * fit_seconds < _deadline(request, began, 1.0):
-        model = _learnt_from_all(known, outcome, specs, job, chosen)
-        facts["scorecard"]["refitted"] = True
-    facts |= _facts(known, outcome, specs, findings, request, model)
+    model, refitted = _refitted(model, known, specs, blend, clock)
+    _explained(model, known, clock)
+    facts |= _facts(known, specs, [*findings, *useless], request)
+    facts |= band_facts(model, facts, known.part(slices.test))
     facts["scorecard"] |= {
-        "tried": tried, "estimator": " + ".join(member.title for member, _ in model.members),
-        "members": [[member.title, weight] for member, weight in model.members], "seconds": round(time.monotonic() - began, 2),
+        "learning_curve": learning_curve(found.folds), "drivers": explain.drivers(model, known.table.iloc[slices.test]), "refitted": refitted, "tried": len(found.trials), "estimator": model.title,
+        "members": [[part.member.title, part.weight] for part in model.parts], "seconds": round(clock.spent, 2),
     }  # fmt: skip
     model.facts = facts
     facts["hash"] = save_model(model, out)
@@ -121,11 +100,12 @@ def _prepare(
         )
     tell({"stage": f"Read {len(table):,} records"})
     outcome = read_outcome(request.target, table[request.target], request.task, request.positive)
-    known = table[outcome.known].reset_index(drop=True)
+    known = table if outcome.known.all() else table[outcome.known].reset_index(drop=True)
     tell({"stage": "Check the fields"})
     left = {request.target, *request.ignore}
     specs = list(detect_all(known.drop(columns=[c for c in left if c in known.columns]), request.types))
-    findings = inspect_fields(known, specs, outcome, request.seed)
+    others = None if outcome.known.all() else table[~outcome.known]
+    findings = inspect_fields(known, specs, outcome, request.seed, request.time_field, others)
     out = {finding.field for finding in findings if finding.certain} - set(request.keep)
     specs = [spec for spec in specs if spec.name not in out and spec.family != "none"]
     if not specs:
@@ -133,146 +113,93 @@ def _prepare(
     return outcome, known, specs, findings
 
 
-def _features(
-    known: pd.DataFrame,
-    outcome: Outcome,
-    learn: np.ndarray,
-    specs: list[FieldSpec],
-    job: Job,
-    request: TrainRequest,
-    began: float,
-) -> tuple[Encoder, np.ndarray, list[Finding]]:
-    """The encoder and its features without the doubtful fields that help nothing, and what is said of those."""
-    table, target, indicators = known.iloc[learn], outcome.target[learn], outcome.indicators[learn]
-    encoder = Encoder(specs, job.seed)
-    features = encoder.fit_transform(table, indicators)
-    useless = worthless_fields(encoder, features, target, job, request.keep, _deadline(request, began, WORTH_SHARE))
-    if not useless:
-        return encoder, features, []
-    encoder = Encoder([spec for spec in specs if spec.name not in useless], job.seed)
+def _searched(
+    known: _Known, specs: list[FieldSpec], request: TrainRequest, clock: Clock, tell: Tell
+) -> tuple[Search, list[FieldSpec], list[Finding]]:
+    """Trials on folds of the learning records, after doubtful fields have earned their place or left."""
+    rows = known.slices.learn
+    if len(rows) > MOST_SEARCHED:
+        rows = rows[np.sort(np.random.default_rng(request.seed).choice(len(rows), MOST_SEARCHED, replace=False))]
+    columns, target, indicators = known.part(rows), known.outcome.target[rows], known.outcome.indicators[rows]
+    folds = make_folds(columns, specs, target, indicators, known.job)
+    useless = worthless_fields(columns, specs, folds, request.keep, clock.at(WORTH_SHARE))
+    if useless:
+        specs = [spec for spec in specs if spec.name not in useless]
+        for name in useless:
+            folds = folds.without(name)
+    tell({"stage": "Try models"})
+    growth = len(known.outcome.target) / len(rows)
+
+    def deadline(found: Search) -> float:
+        last = 2.7 * found.refit_seconds * (1 + growth) + 1.2 * EXPLAIN_SHARE * clock.budget + 1.0
+        return min(clock.at(SEARCH_SHARE), clock.at(END_SHARE) - last) if found.trials else clock.at(SEARCH_SHARE)
+
+    found = search(
+        folds, deadline, request.trials, lambda counts: tell({"progress": counts}), patient=request.budget is not None
+    )
     said = [
         Finding(name, "no gain", True, "Records it was not learnt from were predicted no better with it.")
         for name in useless
     ]
-    return encoder, encoder.fit_transform(table, indicators), said
+    return found, specs, said
 
 
-def _split(known: pd.DataFrame, specs: list[FieldSpec], outcome: Outcome, request: TrainRequest) -> _Slices:
-    """The newest fifth is the test where there is a time field, else a random fifth with the same share of answers."""
-    rows = np.arange(len(known))
-    if request.time_field:
-        if request.time_field not in known.columns:
-            raise DataProblem(f"There is no field named {request.time_field} to order by time.")
-        spec = detect_all(known[[request.time_field]])[0]
-        when = parse(known[request.time_field], spec)
-        if spec.family not in {"date", "number"}:
-            raise DataProblem(
-                f"{request.time_field} holds neither dates nor numbers, so it cannot order the records in time."
-            )
-        order = np.argsort(when.to_numpy(), kind="stable")
-        cut = int(len(rows) * (1 - TEST_SHARE))
-        learn, test = order[:cut], order[cut:]  # oldest first: the search judges settings by the newest of them
-        if outcome.task == "regression" or len(np.unique(outcome.target[test])) == len(outcome.classes) == len(
-            np.unique(outcome.target[learn])
-        ):
-            return _Slices(learn, test, by_time=True)
-    strata = None if outcome.task == "regression" else outcome.target
-    learn, test = train_test_split(rows, test_size=TEST_SHARE, random_state=request.seed, stratify=strata)
-    return _Slices(np.sort(learn), np.sort(test), by_time=False)
+def _fitted(known: _Known, specs: list[FieldSpec], blend: Blend, rows: np.ndarray, clock: Clock) -> Model:
+    """The blend's settings fitted on some of the records."""
+    encoder = Encoder(specs, known.job.seed)
+    features = encoder.fit_transform(known.part(rows), known.outcome.indicators[rows])
+    parts = fit_parts(
+        blend,
+        features,
+        known.outcome.target[rows],
+        known.job,
+        clock.at(LATEST_SHARE),
+        bags_time=None if clock.counted else 0.3 * clock.left,
+    )
+    return Model(known.job, encoder, parts, blend.calibration)
 
 
-def _search(
-    features: np.ndarray, target: np.ndarray, job: Job, request: TrainRequest, began: float, tell: Tell
-) -> tuple[list, int]:
-    """Recipes, best first; the simple model is always among them, so that there is always a model."""
-    seconds = max(LEAST_SEARCH_SECONDS, _deadline(request, began, SEARCH_SHARE) - time.monotonic())
-    found = search(features, target, job, seconds, request.trials, lambda counts: tell({"progress": counts}))
-    best = [(kind, config) for kind, config, _ in found.best[:MOST_MEMBERS]]
-    return [*best[:1], ("linear", {}), *best[1:]], found.tried + 1
+def _refitted(model: Model, known: _Known, specs: list[FieldSpec], blend: Blend, clock: Clock) -> tuple[Model, bool]:
+    """The same settings fitted on every known record, the test slice included, where there is time for it."""
+    needed = seconds_of(model) * 1.3 + EXPLAIN_SHARE * clock.budget
+    if not clock.counted and time.monotonic() + needed > clock.at(1.0):
+        return model, False
+    rows = (
+        np.concatenate([known.slices.learn, known.slices.test]) if known.slices.by_time else np.arange(len(known.table))
+    )
+    return _fitted(known, specs, blend, rows, clock), True
 
 
-def _tested(
-    model: Model, known: pd.DataFrame, outcome: Outcome, slices: _Slices, request: TrainRequest
-) -> dict[str, Any]:
-    """Scorecard of the model on the slice it never saw, band cuts, and the reference of its scores there."""
-    test_table, test_target = known.iloc[slices.test], outcome.target[slices.test]
-    features = model.encoder.transform(test_table)
-    guess = model.predict(features)
-    baseline = _baseline(outcome, slices.learn)
-    scorecard = evaluate(outcome.task, test_target, guess, outcome.classes, baseline, request.seed)
-    scorecard |= {
-        "records": len(known), "learn_records": len(slices.learn), "split": "newest" if slices.by_time else "random",
-        "size": size_words(outcome), "drivers": explain.drivers(model, test_table, features, guess), "refitted": False,
-    }  # fmt: skip
-    value = guess if outcome.task == "regression" else guess[:, 1] if outcome.task == "binary" else guess.max(axis=1)
-    cuts = band_cuts(outcome.task, baseline.get("share", 0.5), value)
-    scorecard["calibration_bands"] = _band_shares(outcome, test_target, value, cuts)
-    return {
-        "scorecard": scorecard,
-        "bands": cuts,
-        "score_reference": reference.describe_scores(value, bands_of(value, cuts)),
-    }
-
-
-def _band_shares(
-    outcome: Outcome, target: np.ndarray, value: np.ndarray, cuts: dict[str, float]
-) -> dict[str, list[float]]:
-    """Per band: test records, and the share of them that turned out as predicted positive (binary only)."""
-    if outcome.task != "binary":
-        return {}
-    bands = np.array(bands_of(value, cuts))
-    return {
-        band: [int((bands == band).sum()), float((target[bands == band] == 1).mean())]
-        for band in ("high", "medium", "low")
-        if (bands == band).any()
-    }
-
-
-def _learnt_from_all(known: pd.DataFrame, outcome: Outcome, specs: list[FieldSpec], job: Job, chosen: list) -> Model:
-    """The same settings fitted on every known record, the test slice included: more data, same recipe."""
-    encoder = Encoder(specs, job.seed)
-    features = encoder.fit_transform(known, outcome.indicators)
-    return Model(
-        job,
-        encoder,
-        [(fit_member(kind, config, features, outcome.target, job), weight) for kind, config, weight in chosen],
-        {},
+def _explained(model: Model, known: _Known, clock: Clock) -> None:
+    """Give the model its fast reasons, learnt from exact contributions of a sample."""
+    count = len(known.table)
+    rows = np.sort(np.random.default_rng(known.job.seed).permutation(count)[:6000])
+    features = model.encoder.transform(known.part(rows))
+    output = outputs_of(model.job, model.predict(features))
+    members, weights = [part.member for part in model.parts], np.array([part.weight for part in model.parts])
+    seconds = None if clock.counted else EXPLAIN_SHARE * clock.budget
+    model.explainer = fit_explainer(
+        members,
+        weights,
+        features,
+        lambda chosen: model.exact_effects(features[chosen], output[chosen]),
+        output,
+        seconds,
+        model.job.seed,
     )
 
 
-def _facts(
-    known: pd.DataFrame,
-    outcome: Outcome,
-    specs: list[FieldSpec],
-    findings: list[Finding],
-    request: TrainRequest,
-    model: Model,
-) -> dict[str, Any]:
-    kept = {spec.name for spec in specs}
+def _facts(known: _Known, specs: list[FieldSpec], findings: list[Finding], request: TrainRequest) -> dict[str, Any]:
+    kept, outcome = {spec.name for spec in specs}, known.outcome
     return {
         "outcome": describe(outcome),
         "fields": [spec.to_json() for spec in specs],
         "left_out": [finding.to_json() for finding in findings if finding.field not in kept],
         "to_check": [finding.to_json() for finding in findings if finding.field in kept],
         "ignored": request.ignore,
-        "reference": reference.describe_fields(known, specs),
+        "reference": reference.describe_fields(known.table, specs),
         "positive_share": float((outcome.target == 1).mean()) if outcome.task == "binary" else None,
         "seed": request.seed,
         "explained_by": REASONED_FAMILIES,
         "families": list(FAMILIES),
     }
-
-
-def _baseline(outcome: Outcome, learn: np.ndarray) -> dict[str, float]:
-    """Plain guessing: the share of the positive answer, the most frequent answer's share, or the mean."""
-    target = outcome.target[learn]
-    if outcome.task == "regression":
-        return {"mean": float(target.mean())}
-    if outcome.task == "binary":
-        return {"share": float((target == 1).mean())}
-    return {"accuracy": float(np.bincount(target.astype(int)).max() / len(target))}
-
-
-def _deadline(request: TrainRequest, began: float, share: float) -> float:
-    """Monotonic time at which `share` of the budget is used; never, when the number of trials decides."""
-    return float("inf") if request.trials else began + share * request.budget

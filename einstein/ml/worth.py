@@ -1,8 +1,8 @@
 """Which doubtful fields are worth their features: each must earn its place on records a quick model did not learn from.
 
-Doubtful are fields that become many features or features with a memory (free text, names and codes with many answers), and,
-where records are ordered in time, dates: a model cannot learn from years it has not seen. Everything else stays.
-The quick model is LightGBM's default size; a field stays when leaving it out makes the loss of the held-out records larger.
+Doubtful are fields that become features with a memory (free text, codes, names with many answers), and, where records are
+ordered in time, dates: a model cannot learn from years it has not seen. Everything else stays. A field stays when leaving it
+out makes the loss of the held-out records larger.
 """
 
 from __future__ import annotations
@@ -10,59 +10,43 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import numpy as np
+from einstein.ml.columns import Column
+from einstein.ml.features.encoder import kind_of
+from einstein.ml.folds import Folds
+from einstein.ml.schema import FieldSpec
+from einstein.ml.trials import run_trial
 
-from einstein.ml.blend import folds_of, loss_of
-from einstein.ml.features import Encoder
-from einstein.ml.members import FAMILIES
-from einstein.ml.members.base import Job
-
-QUICK: dict[str, Any] = {"n_estimators": 80, "num_leaves": 15, "min_child_samples": 20, "learning_rate": 0.1}
-MOST_RECORDS, MOST_TRIED = 6000, 8
-DOUBTFUL = {"text", "statistics"}
+QUICK: dict[str, Any] = {
+    "leaves": 15, "rate": 0.1, "least": 20, "columns": 0.8, "rows": 1.0, "l1": 0.01, "l2": 1.0, "rounds": 120,
+}  # fmt: skip
+MOST_TRIED = 8
+DOUBTFUL = {"text", "statistics", "code"}
 
 
 def worthless_fields(
-    encoder: Encoder, features: np.ndarray, target: np.ndarray, job: Job, keep: list[str], deadline: float
+    columns: dict[str, Column], specs: list[FieldSpec], folds: Folds, keep: list[str], deadline: float
 ) -> list[str]:
     """Names of doubtful fields without which a quick model does no worse; never one of `keep`. Stops at `deadline`."""
+    kinds = {spec.name: kind_of(spec, columns[spec.name]) for spec in specs}
     doubtful = [
-        spec.name
-        for spec, rule in zip(encoder.specs, encoder.rules, strict=True)
-        if spec.name not in keep and (rule["kind"] in DOUBTFUL or (job.ordered and rule["kind"] == "date"))
+        name
+        for name, kind in kinds.items()
+        if name not in keep and (kind in DOUBTFUL or (folds.job.ordered and kind == "date"))
     ]
-    if not doubtful or len(encoder.specs) == 1:
+    if not doubtful or len(specs) == 1:
         return []
-    rows = _some(len(target), job)
-    owner, features, target = np.array(encoder.columns), features[rows], target[rows]
-    folds = folds_of(target, job)
-    kept = np.ones(len(owner), dtype=bool)
-    best = _loss(features, target, job, folds)
+    best = run_trial("lgbm", QUICK, folds).loss
     out: list[str] = []
-    widest = sorted(doubtful, key=lambda name: -int((owner == name).sum()))
-    for name in widest[:MOST_TRIED]:
-        without = kept & (owner != name)
-        if time.monotonic() > deadline or not without.any():
+    for name in sorted(doubtful, key=lambda name: -_width(folds, name))[:MOST_TRIED]:
+        if time.monotonic() > deadline or len(out) + 1 == len(specs):
             break
-        loss = _loss(features[:, without], target, job, folds)
+        without = folds.without(name)
+        loss = run_trial("lgbm", QUICK, without).loss
         if loss <= best:
             out.append(name)
-            kept, best = without, loss
+            folds, best = without, loss
     return out
 
 
-def _some(count: int, job: Job) -> np.ndarray:
-    """Rows to try on: all of them, else evenly spread ones in order."""
-    if count <= MOST_RECORDS:
-        return np.arange(count)
-    if job.ordered:
-        return np.linspace(0, count - 1, MOST_RECORDS).astype(int)
-    return np.sort(np.random.default_rng(job.seed).choice(count, MOST_RECORDS, replace=False))
-
-
-def _loss(features: np.ndarray, target: np.ndarray, job: Job, folds: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    losses = []
-    for learn, hold in folds:
-        member = FAMILIES["lgbm"](job).fit(features[learn], target[learn], QUICK)
-        losses.append(loss_of(target[hold], member.predict(features[hold]), job))
-    return float(np.mean(losses))
+def _width(folds: Folds, name: str) -> int:
+    return sum(name in owners for owners in folds.folds[0].owners)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from einstein.ml.blend import folds_of
-from einstein.ml.features import Encoder
+from einstein.ml.features import read_columns
+from einstein.ml.folds import make_folds, splits_of
 from einstein.ml.members.base import Job
 from einstein.ml.schema import detect_all
 from einstein.ml.worth import worthless_fields
@@ -32,10 +32,10 @@ def table():
 
 
 def left_out(table: pd.DataFrame, target: np.ndarray, keep: list[str], ordered: bool = False) -> list[str]:
-    job = Job("binary", 2, 0, 1, ordered)
-    encoder = Encoder(detect_all(table))
-    features = encoder.fit_transform(table, target.astype(float).reshape(-1, 1))
-    return worthless_fields(encoder, features, target, job, keep, NEVER)
+    job, specs = Job("binary", 2, 0, 1, ordered), detect_all(table)
+    columns = read_columns(table, specs)
+    folds = make_folds(columns, specs, target, target.astype(float).reshape(-1, 1), job)
+    return worthless_fields(columns, specs, folds, keep, NEVER)
 
 
 def test_text_that_tells_nothing_is_left_out_and_text_that_tells_something_stays(table):
@@ -64,13 +64,12 @@ def test_the_only_field_stays_whatever_it_tells(table):
 
 
 @pytest.mark.parametrize("task", ["binary", "regression"])
-def test_where_order_counts_the_newest_records_are_held_out(task):
-    target = np.tile([0, 1], 100)
-    ((learn, hold),) = folds_of(target, Job(task, 2, ordered=True))
-    assert learn.max() < hold.min()
-    assert len(hold) == 40
+def test_where_order_counts_later_records_are_held_out(task):
+    parts = splits_of(np.tile([0, 1], 100), Job(task, 2, ordered=True))
+    assert all(learn.max() < hold.min() for learn, hold in parts)
+    assert [len(hold) for _, hold in parts] == [40, 40, 40]
 
 
 def test_without_order_every_record_is_held_out_once():
-    held = np.concatenate([hold for _, hold in folds_of(np.tile([0, 1], 100), Job("binary", 2))])
+    held = np.concatenate([hold for _, hold in splits_of(np.tile([0, 1], 100), Job("binary", 2))])
     assert sorted(held) == list(range(200))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+
+PATIENCE = 40  # trees without gain on the held-out records before boosting stops
 
 
 @dataclass(frozen=True)
@@ -26,28 +30,69 @@ class Job:
     def outputs(self) -> int:
         return self.classes if self.task == "multiclass" else 1
 
+    @property
+    def cores(self) -> int:
+        return self.threads or os.cpu_count() or 1
+
+
+@dataclass
+class Practice:
+    """How one fit is done: held-out records to stop boosting by, the monotonic time to stop at, threads and seed.
+
+    A fit that is cut by its deadline keeps the trees grown so far.
+    """
+
+    hold: tuple[np.ndarray, np.ndarray] | None = None
+    deadline: float = float("inf")
+    threads: int = 1
+    seed: int = 0
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() > self.deadline
+
 
 class Member:
-    """One fitted model of one family."""
+    """One fitted model of one family. Targets of regression jobs arrive standardised, about mean 0 and deviation 1."""
 
     kind: ClassVar[str]
     title: ClassVar[str]
     suffix: ClassVar[str]
+    grows: ClassVar[bool] = False  # boosted: `rounds` trees, found by stopping early
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.rounds = 0
 
-    def fit(self, features: np.ndarray, target: np.ndarray, config: dict[str, Any]) -> Member:
-        """Fit on (records, features) and class numbers or numbers; `config` is FLAML's for this family."""
+    @classmethod
+    def space(cls, records: int) -> dict[str, Any]:
+        """FLAML's search space of this family for so many records; {} when there is nothing to search."""
+        return {}
+
+    @classmethod
+    def cheap(cls) -> dict[str, Any]:
+        """The cheapest corner of the space."""
+        return {}
+
+    def fit(self, features: np.ndarray, target: np.ndarray, config: dict[str, Any], practice: Practice) -> Member:
+        """Fit on (records, features) float32 and class numbers or numbers."""
         raise NotImplementedError
 
-    def predict(self, features: np.ndarray) -> np.ndarray:
+    def predict(self, features: np.ndarray, threads: int = 0) -> np.ndarray:
         """(records, classes) probabilities, or (records,) numbers."""
         raise NotImplementedError
 
     def contributions(self, features: np.ndarray, output: np.ndarray) -> np.ndarray:
         """(records, features): how each feature moves the margin of class `output[i]` of record i."""
         raise NotImplementedError
+
+    def leaves(self, features: np.ndarray, trees: int) -> np.ndarray | None:
+        """(records, at most `trees`) the leaf of each record in evenly chosen trees; None when there are no trees."""
+        return None
+
+    def freeze(self) -> Member:
+        """Become what will be read back from the file, so that scores before and after are the same bit for bit."""
+        return self
 
     def save(self, path: Path) -> None:
         raise NotImplementedError

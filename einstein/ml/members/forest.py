@@ -1,120 +1,140 @@
-"""Extremely randomised trees, kept as plain arrays and walked by numpy.
+"""Extremely randomised trees (Geurts et al. 2006), grown by scikit-learn and kept as LightGBM's text, which scores and explains.
 
-Contributions are the changes of the mean along each record's path (Saabas 2014), scaled to log-odds for classes.
+LightGBM evaluates any tree written in its format; so a forest is stored without pickle, scores fast, and gets exact tree SHAP.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+import lightgbm
 import numpy as np
-from flaml.automl.model import ExtraTreesEstimator
+from flaml import tune
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-from einstein.ml.members.base import Member
+from einstein.ml.members.base import Member, Practice, two_columns
+from einstein.ml.members.light_gbm import TreeText
 
-MISSING = -1e30  # blank goes below every number; scikit-learn would refuse NaN in some trees
-PROBABILITY_FLOOR = 0.02
+MISSING = np.float32(-1e30)  # blank goes below every number
+FLOOR = 1e-4  # no forest is ever quite sure
+NAN_GOES_LEFT = 10  # LightGBM's decision type: missing is NaN, default left
+LOG_ODDS_FLOOR = 0.02
+MOST_LEAVES = 600  # a tree, about: exact contributions cost leaves times depth squared
+BATCH = 20  # trees grown between two looks at the clock
 
 
-class Forest(Member):
-    kind, title, suffix = "extra_tree", "Random trees", ".npz"
+class Forest(TreeText):
+    kind, title = "extra_tree", "Random trees"
+    estimator: Any = None
 
-    def fit(self, features: np.ndarray, target: np.ndarray, config: dict[str, Any]) -> Forest:
-        params = ExtraTreesEstimator(task=self.job.task, n_jobs=self.job.threads or -1, **config).params
+    @classmethod
+    def space(cls, records: int) -> dict[str, Any]:
+        return {"features": tune.uniform(0.1, 1.0), "least": tune.lograndint(1, 20)}
+
+    def fit(self, features: np.ndarray, target: np.ndarray, config: dict[str, Any], practice: Practice) -> Forest:
         kind = ExtraTreesRegressor if self.job.task == "regression" else ExtraTreesClassifier
-        known = {key: value for key, value in params.items() if key in kind().get_params()}
-        known |= {"random_state": self.job.seed, "n_jobs": self.job.threads or -1}
-        self._keep(kind(**known).fit(_filled(features), target))
+        least = max(int(config["least"]), len(features) // MOST_LEAVES)
+        self.estimator = kind(
+            n_estimators=BATCH, warm_start=True, max_features=float(config["features"]), min_samples_leaf=least,
+            random_state=practice.seed, n_jobs=practice.threads,
+        )  # fmt: skip
+        filled = _filled(features)
+        for trees in range(BATCH, int(config.get("trees", 80)) + 1, BATCH):
+            self.estimator.set_params(n_estimators=trees)
+            self.estimator.fit(filled, target)
+            if practice.late:
+                break
         return self
 
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        total = np.zeros((len(features), self.values.shape[1]))
-        filled = _filled(features)
-        for root in self.roots:
-            total += self.values[self._leaves(filled, root)]
-        mean = total / len(self.roots)
-        return mean[:, 0] if self.job.task == "regression" else mean
+    def predict(self, features: np.ndarray, threads: int = 0) -> np.ndarray:
+        if self.estimator is None:
+            found = self._raw(features, threads)
+            if self.job.task == "regression":
+                return found
+            return _floored(two_columns(found) if self.job.task == "binary" else found)
+        self.estimator.set_params(n_jobs=threads or self.job.cores)
+        if self.job.task == "regression":
+            return self.estimator.predict(_filled(features))
+        whole = np.zeros((len(features), self.job.classes))
+        whole[:, self.estimator.classes_.astype(int)] = self.estimator.predict_proba(_filled(features))
+        return _floored(whole)
 
     def contributions(self, features: np.ndarray, output: np.ndarray) -> np.ndarray:
-        column = (
-            np.zeros(len(features), dtype=int)
-            if self.job.task == "regression"
-            else _class_column(output, self.job.task)
-        )
-        found = np.zeros(features.shape)
-        filled, rows = _filled(features), np.arange(len(features))
-        for root in self.roots:
-            node = np.full(len(features), root)
-            going = rows
-            while len(going):
-                here = node[going]
-                below = self._step(filled[going], here)
-                moved = self.values[below, column[going]] - self.values[here, column[going]]
-                np.add.at(found, (going, self.feature[here]), moved)
-                node[going] = below
-                going = going[self.feature[below] >= 0]
-        found /= len(self.roots)
+        """Contributions to the probability, brought to log-odds by its slope there."""
+        found = super().contributions(features, output)
         if self.job.task == "regression":
             return found
-        chance = np.clip(self.predict(features)[rows, column], PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
+        column = np.ones(len(output), dtype=int) if self.job.task == "binary" else output
+        chance = np.clip(self.predict(features)[np.arange(len(column)), column], LOG_ODDS_FLOOR, 1 - LOG_ODDS_FLOOR)
         return found / (chance * (1 - chance))[:, None]
 
-    def save(self, path: Path) -> None:
-        with path.open("wb") as file:
-            np.savez_compressed(
-                file,
-                feature=self.feature,
-                threshold=self.threshold,
-                left=self.left,
-                right=self.right,
-                values=self.values,
-                roots=self.roots,
-            )
-
-    def load(self, path: Path) -> Forest:
-        with np.load(path, allow_pickle=False) as stored:
-            self.feature, self.threshold = stored["feature"], stored["threshold"]
-            self.left, self.right = stored["left"], stored["right"]
-            self.values, self.roots = stored["values"], stored["roots"]
+    def freeze(self) -> Member:
+        if self.estimator is not None:
+            self.booster = lightgbm.Booster(model_str=as_text(self.estimator, self.job.task, self.job.classes))
+            self.estimator = None
         return self
 
-    def _keep(self, forest: Any) -> None:
-        trees = [estimator.tree_ for estimator in forest.estimators_]
-        offsets = np.cumsum([0, *(tree.node_count for tree in trees)])
-        self.roots = offsets[:-1].astype("int64")
-        self.feature = np.concatenate([np.where(tree.children_left >= 0, tree.feature, -1) for tree in trees]).astype(
-            "int32"
-        )
-        self.threshold = np.concatenate([tree.threshold for tree in trees])
-        self.left = np.concatenate(
-            [tree.children_left + start for tree, start in zip(trees, offsets[:-1], strict=True)]
-        ).astype("int64")
-        self.right = np.concatenate(
-            [tree.children_right + start for tree, start in zip(trees, offsets[:-1], strict=True)]
-        ).astype("int64")
-        values = np.concatenate([tree.value[:, 0, :] for tree in trees])
-        self.values = values if self.job.task == "regression" else values / values.sum(axis=1, keepdims=True)
 
-    def _leaves(self, filled: np.ndarray, root: int) -> np.ndarray:
-        node = np.full(len(filled), root)
-        going = np.arange(len(filled)) if self.feature[root] >= 0 else np.arange(0)
-        while len(going):
-            node[going] = self._step(filled[going], node[going])
-            going = going[self.feature[node[going]] >= 0]
-        return node
-
-    def _step(self, filled: np.ndarray, node: np.ndarray) -> np.ndarray:
-        value = filled[np.arange(len(node)), self.feature[node]]
-        return np.where(value <= self.threshold[node], self.left[node], self.right[node])
+def as_text(forest: Any, task: str, classes: int) -> str:
+    """A scikit-learn forest in LightGBM's text format; the raw score is the mean number or the mean probability."""
+    columns = range(classes) if task == "multiclass" else [1 if task == "binary" else 0]
+    width = forest.n_features_in_
+    head = [
+        "tree", "version=v4", f"num_class={len(columns)}", f"num_tree_per_iteration={len(columns)}", "label_index=0", f"max_feature_idx={width - 1}",
+        "objective=custom", "feature_names=" + " ".join(f"f{i}" for i in range(width)), "feature_infos=" + " ".join(["[-1e308:1e308]"] * width), "",
+    ]  # fmt: skip
+    blocks: list[str] = []
+    for grown in forest.estimators_:
+        values = _values(grown.tree_, task, getattr(forest, "classes_", None), classes) / len(forest.estimators_)
+        blocks += [
+            _tree_text(grown.tree_, values[:, column], len(blocks) + place) for place, column in enumerate(columns)
+        ]
+    return "\n".join(head) + "\n" + "\n\n".join(blocks) + "\n\n\nend of trees\n"
 
 
-def _class_column(output: np.ndarray, task: str) -> np.ndarray:
-    """A binary job explains its second class."""
-    return np.ones(len(output), dtype=int) if task == "binary" else output
+def _values(tree: Any, task: str, present: Any, classes: int) -> np.ndarray:
+    """(nodes, outputs) mean number, or share of each class."""
+    if task == "regression":
+        return tree.value[:, 0, :]
+    whole = np.zeros((tree.node_count, classes))
+    whole[:, present.astype(int)] = tree.value[:, 0, :] / tree.value[:, 0, :].sum(axis=1, keepdims=True)
+    return whole
+
+
+def _tree_text(tree: Any, value: np.ndarray, number: int) -> str:
+    inner = tree.children_left >= 0
+    place = np.where(inner, np.cumsum(inner) - 1, -np.cumsum(~inner))  # leaf k is written as -(k + 1)
+
+    def words(array: np.ndarray, form: str = "%d") -> str:
+        return " ".join([form % item for item in array.tolist()])
+
+    leaves, nodes = ~inner, np.flatnonzero(inner)
+    counts = tree.n_node_samples
+    lines = [f"Tree={number}", f"num_leaves={int(leaves.sum())}", "num_cat=0"]
+    if len(nodes):
+        lines += [
+            "split_feature=" + words(tree.feature[nodes]), "split_gain=" + words(np.ones(len(nodes))), "threshold=" + words(tree.threshold[nodes], "%.17g"),
+            "decision_type=" + words(np.full(len(nodes), NAN_GOES_LEFT)), "left_child=" + words(place[tree.children_left[nodes]]),
+            "right_child=" + words(place[tree.children_right[nodes]]),
+        ]  # fmt: skip
+    lines += [
+        "leaf_value=" + words(value[leaves], "%.17g"),
+        "leaf_weight=" + words(counts[leaves]),
+        "leaf_count=" + words(counts[leaves]),
+    ]
+    if len(nodes):
+        lines += [
+            "internal_value=" + words(value[nodes], "%.10g"),
+            "internal_weight=" + words(counts[nodes]),
+            "internal_count=" + words(counts[nodes]),
+        ]
+    return "\n".join([*lines, "is_linear=0", "shrinkage=1"])
+
+
+def _floored(chances: np.ndarray) -> np.ndarray:
+    kept = np.maximum(chances, FLOOR)
+    return kept / kept.sum(axis=1, keepdims=True)
 
 
 def _filled(features: np.ndarray) -> np.ndarray:
-    """Blank below every number, in the float32 that scikit-learn's trees compare with."""
     return np.where(np.isnan(features), MISSING, features).astype("float32")

@@ -11,8 +11,9 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from einstein.ml.errors import DataProblem
 from einstein.ml.reader.rows import Row, Rows, require
@@ -22,11 +23,32 @@ MOST_UNPACKED_BYTES = 4 * 1024**3
 DELIMITERS = [",", ";", "\t", "|"]
 csv.field_size_limit(1024 * 1024)
 LEAST_SPLIT = 0.5
+HEADER_SAMPLE, LEAST_TO_JUDGE = 200, 10
+COPY_BLOCK = 1 << 20
 BINARY_SHARE = 0.05  # more control characters than this and it is not text
 
 
-def open_delimited(path: Path) -> Rows:
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file is written: encoding, delimiter, whether quotation marks mean anything, header, physical lines before the records."""
+
+    encoding: str
+    delimiter: str
+    quoted: bool
+    header: list[str]
+    lines_before: int
+    notes: list[str]
+
+
+def open_delimited(path: Path, dialect: Dialect | None = None) -> Rows:
     """Open a delimited text file; raises `DataProblem` when it holds no header or no text."""
+    dialect = dialect or dialect_of(path)
+    rows = _numbered_rows(path, dialect)
+    return Rows(dialect.header, (row for row in rows if row[0] > dialect.lines_before), dialect.notes)
+
+
+def dialect_of(path: Path) -> Dialect:
+    """Settle how the file is written by its first 256 kB."""
     probe = _start_of(path)
     require(
         probe.strip(b"\x00\r\n \t\xef\xbb\xbf\xff\xfe"),
@@ -40,10 +62,81 @@ def open_delimited(path: Path) -> Rows:
         notes.append("The file holds NUL characters; they were removed.")
         text = text.replace("\x00", "")
     delimiter = _delimiter(text)
-    rows = _numbered_rows(path, encoding, delimiter)
-    header = next((values for _, values in rows if any(value and value.strip() for value in values)), None)
-    require(header, "The file holds no header line. Put the names of the columns in the first line.")
-    return Rows([value or "" for value in header or []], rows, notes)
+    quoted = _quotes_mean_something(text, delimiter, whole=len(probe) < PROBE_BYTES)
+    sample, first, before = _first_rows(text, delimiter, quoted)
+    require(first, "The file holds no header line. Put the names of the columns in the first line.")
+    if lacks_header(first, sample):
+        notes.append("The first line looks like a record, so the columns are named Column 1, Column 2 and so on.")
+        return Dialect(encoding, delimiter, quoted, [""] * len(first), before[0], notes)
+    return Dialect(encoding, delimiter, quoted, [value or "" for value in first], before[1], notes)
+
+
+def _first_rows(text: str, delimiter: str, quoted: bool) -> tuple[list[list[str]], list[str], tuple[int, int]]:
+    """(up to 200 rows after the first filled one, that one, physical lines before and through it)."""
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    )
+    first: list[str] = []
+    sample: list[list[str]] = []
+    before, lines = (0, 0), 0
+    with suppress(csv.Error):
+        for row in reader:
+            if not first and any(value.strip() for value in row):
+                first, before = row, (lines, reader.line_num)
+            elif first:
+                sample.append(row)
+            lines = reader.line_num
+            if len(sample) == HEADER_SAMPLE:
+                break
+    return sample, first, before
+
+
+def lacks_header(first: list[str], sample: list[list[str]]) -> bool:
+    """Whether the first line is a record: numbers above columns of numbers, or an answer that comes again and again below."""
+    rows = [row for row in sample if len(row) == len(first)]
+    if len(rows) < LEAST_TO_JUDGE:
+        return False
+    for_it, against = 0, 0
+    for cell, below in zip(first, zip(*rows, strict=True), strict=True):
+        filled = [value for value in below if value.strip()]
+        numeric = sum(_is_number(value) for value in filled)
+        if len(filled) >= LEAST_TO_JUDGE and numeric > 0.9 * len(filled):
+            for_it, against = (for_it + 1, against) if _is_number(cell) else (for_it, against + bool(cell.strip()))
+        elif cell.strip() and len(set(filled)) <= 0.2 * len(filled):
+            again = filled.count(cell)
+            for_it, against = (
+                (for_it + 1, against) if again >= 0.05 * len(filled) and again > 1 else (for_it, against + 1)
+            )
+    years = [cell for cell in first if _is_number(cell)]
+    if years and all(cell.strip().isdigit() and 1900 <= int(cell) <= 2100 for cell in years) and len(years) > 1:
+        return False  # a column a year
+    return for_it > 0 and against == 0
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value.strip().replace(",", ".") or "x")
+    except ValueError:
+        return False
+    return True
+
+
+def _quotes_mean_something(text: str, delimiter: str, whole: bool) -> bool:
+    """False when reading quotation marks as such glues lines together that are whole records without."""
+    if '"' not in text:
+        return True
+    lines = [line for line in text.splitlines()[: None if whole else -1] if line.strip()]
+    plain = Counter(line.count(delimiter) for line in lines)
+    width, count = plain.most_common(1)[0]
+    if not width or count < 0.99 * len(lines):
+        return True
+    reader = csv.reader(io.StringIO("\n".join(lines), newline=""), delimiter=delimiter)
+    with suppress(csv.Error):
+        rows = [row for row in reader if row]
+        return len(rows) >= 0.999 * len(lines) or any(
+            len(row) == width + 1 and "\n" in "".join(row) for row in rows[:1]
+        )
+    return False
 
 
 def _start_of(path: Path) -> bytes:
@@ -130,10 +223,13 @@ def _delimiter(text: str) -> str:
     return best
 
 
-def _numbered_rows(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
-    errors = "replace" if encoding.startswith("utf") else "backslashreplace"
-    with io.TextIOWrapper(io.BufferedReader(_binary(path)), encoding=encoding, errors=errors, newline="") as stream:
-        reader = csv.reader((line.replace("\x00", "") for line in stream), delimiter=delimiter)
+def _numbered_rows(path: Path, dialect: Dialect) -> Iterator[Row]:
+    errors = MIXED if dialect.encoding.startswith("utf") else "backslashreplace"
+    with io.TextIOWrapper(
+        io.BufferedReader(_binary(path)), encoding=dialect.encoding, errors=errors, newline=""
+    ) as stream:
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE
+        reader = csv.reader((line.replace("\x00", "") for line in stream), delimiter=dialect.delimiter, quoting=quoting)
         while True:
             line = reader.line_num + 1
             try:
@@ -145,3 +241,37 @@ def _numbered_rows(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
             except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
                 raise DataProblem("The packed file is broken. Pack it again.") from error
             yield line, [value if value != "" else None for value in values]
+
+
+def plain_copy(path: Path, dialect: Dialect, target: Path) -> None:
+    """The text unpacked and in UTF-8, without NUL and byte order mark; memory holds one block."""
+    errors = MIXED if dialect.encoding.startswith("utf") else "backslashreplace"
+    try:
+        with (
+            io.TextIOWrapper(
+                io.BufferedReader(_binary(path)), encoding=dialect.encoding, errors=errors, newline=""
+            ) as source,
+            target.open("w", encoding="utf-8", errors="replace", newline="") as copy,
+        ):
+            while block := source.read(COPY_BLOCK):
+                copy.write(block.replace("\x00", ""))
+    except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataProblem("The packed file is broken. Pack it again.") from error
+
+
+def is_plain(path: Path, dialect: Dialect) -> bool:
+    """Whether the file is unpacked UTF-8 already (a later stray byte still may follow)."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    return dialect.encoding == "utf-8" and start[:2] != b"\x1f\x8b" and start != b"PK\x03\x04" and not dialect.notes
+
+
+def _as_western(error: UnicodeError) -> tuple[str, int]:
+    """A stray byte in a UTF-8 file was most likely written by an old Windows program."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+MIXED = "einstein_mixed"
+codecs.register_error(MIXED, _as_western)

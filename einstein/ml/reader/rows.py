@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from einstein.ml.errors import DataProblem
 
-Row = tuple[int, list[str | None]]
+MOST_REJECTS_LISTED = 1000
+
+Row = tuple[int, "list[str | None] | Reject"]
 
 
 @dataclass
 class Rows:
-    """`header` as written (blank names included) and an iterator of (line, values)."""
+    """`header` as written (blank names included) and an iterator of (line, values, or why they could not be read)."""
 
     header: list[str]
     rows: Iterator[Row]
@@ -27,6 +30,20 @@ class Reject:
     line: int
     field: str
     reason: str
+
+
+@dataclass
+class ReadReport:
+    """What reading found: rows kept, rows set aside (the first 1,000 listed), and what was changed on the way."""
+
+    fields: list[str]
+    rows: int = 0
+    rejected: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def magic_of(path: Path) -> bytes:

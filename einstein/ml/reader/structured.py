@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from einstein.ml.errors import DataProblem
-from einstein.ml.reader.rows import Row, Rows, require
+from einstein.ml.reader.rows import Reject, Row, Rows, require
 
 MOST_JSON_BYTES = 500 * 1024**2
 HEADER_SAMPLE = 2000  # records read to learn the fields; later fields not among them are reported
@@ -27,9 +27,16 @@ def open_json(path: Path) -> Rows:
     records = _records_of_lines(path) if _looks_like_lines(first) else _records_of_document(path)
     sample = list(itertools.islice(records, HEADER_SAMPLE))
     require(sample, "The file holds no records.")
-    header = list(dict.fromkeys(name for _, record in sample for name in record))
+    header = list(dict.fromkeys(name for _, record in sample if not isinstance(record, Reject) for name in record))
+    if not header and isinstance(sample[0][1], Reject):
+        raise DataProblem(
+            f"{sample[0][1].reason[0].upper()}{sample[0][1].reason[1:]}. Correct line {sample[0][0]:,} and send the file again."
+        )
     require(header, "The records have no fields.")
-    rows = ((line, [record.get(name) for name in header]) for line, record in itertools.chain(sample, records))
+    rows = (
+        (line, record if isinstance(record, Reject) else [record.get(name) for name in header])
+        for line, record in itertools.chain(sample, records)
+    )
     return Rows(header, rows, [])
 
 
@@ -50,7 +57,7 @@ def _looks_like_lines(first: str) -> bool:
         return False
 
 
-def _records_of_lines(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+def _records_of_lines(path: Path) -> Iterator[tuple[int, dict[str, str | None] | Reject]]:
     with _text(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -58,14 +65,16 @@ def _records_of_lines(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]
             try:
                 record = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise DataProblem(
-                    f"Line {number:,} is not JSON: {error}. Correct it and send the file again."
-                ) from error
-            require(isinstance(record, dict), f"Line {number:,} is not a record in curly braces.")
-            yield number, flatten(record)
+                place = f" at column {error.colno:,}" if isinstance(error, json.JSONDecodeError) else ""
+                yield number, Reject(number, "whole line", f"the line is not JSON{place}")
+                continue
+            if isinstance(record, dict):
+                yield number, flatten(record)
+            else:
+                yield number, Reject(number, "whole line", "the line is not a record in curly braces")
 
 
-def _records_of_document(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+def _records_of_document(path: Path) -> Iterator[tuple[int, dict[str, str | None] | Reject]]:
     require(
         path.stat().st_size <= MOST_JSON_BYTES,
         "A JSON document may have 500 MB. Send JSON lines instead: one record a line.",

@@ -18,14 +18,16 @@ MOST_RATIO = 150  # real workbooks pack 5 to 30 times
 MOST_CELLS = 60_000_000
 
 
-def open_workbook(path: Path) -> Rows:
-    """Open the first sheet with at least one filled row; raises `DataProblem` for bombs and broken files."""
+def open_workbook(path: Path, wanted: str | None = None) -> Rows:
+    """Open the sheet called `wanted`, else the first with at least one filled row; raises `DataProblem` for bombs and broken files."""
     if zipfile.is_zipfile(path):
         _refuse_bomb(path)
     try:
         workbook = CalamineWorkbook.from_path(str(path))
         sheets = workbook.sheet_names
-        for name in sheets:
+        if wanted is not None and wanted not in sheets:
+            raise DataProblem(f"There is no sheet {wanted}. The sheets are: {', '.join(sheets[:20])}.")
+        for name in [wanted] if wanted is not None else sheets:
             sheet = workbook.get_sheet_by_name(name)
             require(
                 sheet.total_height * sheet.total_width <= MOST_CELLS,
@@ -33,7 +35,11 @@ def open_workbook(path: Path) -> Rows:
             )
             cells = sheet.to_python(skip_empty_area=False)
             if any(cell not in ("", None) for row in cells[:1000] for cell in row):
-                notes = [f"The workbook has {len(sheets)} sheets; {name} was read."] if len(sheets) > 1 else []
+                notes = (
+                    [f"The workbook has {len(sheets)} sheets ({', '.join(sheets[:8])}); {name} was read."]
+                    if len(sheets) > 1
+                    else []
+                )
                 return _table(cells, notes)
     except (CalamineError, zipfile.BadZipFile, ValueError, OverflowError) as error:
         raise DataProblem(

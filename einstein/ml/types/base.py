@@ -6,16 +6,26 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
+from einstein.ml.columns import Column, text_codes, text_of
+
 NEEDED_SHARE = 0.95  # of the filled values must fit a type; the rest are shown as values to check
+# How people and programs write "there is nothing here" in a field of numbers or dates.
+BLANK_WORDS = frozenset(
+    {"na", "n/a", "n.a.", "nan", "null", "none", "nil", "-", "--", "?", ".", "unknown", "missing", "not available", "not known",
+     "(blank)", "#n/a", "#na", "#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!", "inf", "+inf", "-inf", "infinity",
+     "-infinity", "keine angabe", "k.a.", "unbekannt", "inconnu", "desconocido"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What detection sees of one field: its name, a sample of filled values as written, and how many differ.
 
-    `values` are stripped strings; `rows` and `distinct` count filled values of the whole field.
+    `values` are stripped strings; `rows` and `distinct` count filled values of the whole field, `levels` are its different
+    values.
     """
 
     name: str
@@ -23,10 +33,16 @@ class Evidence:
     rows: int
     distinct: int
     words: frozenset[str] = field(default=frozenset())
+    levels: list[str] = field(default_factory=list)
 
     @property
     def distinct_share(self) -> float:
         return self.distinct / self.rows if self.rows else 0.0
+
+    @property
+    def telling(self) -> list[str]:
+        """The sample without the words that mean "blank"."""
+        return [value for value in self.values if value.lower() not in BLANK_WORDS]
 
     def named(self, *hints: str) -> bool:
         """Whether one of the words of the field's name is among `hints`."""
@@ -61,17 +77,34 @@ class FieldType:
         """What parsing needs to know of the whole field, such as its decimal mark; JSON only."""
         return {}
 
+    def parse_one(self, text: str, options: dict[str, Any]) -> Any:
+        """One stripped, filled value: a float for numbers, seconds since 1970 for dates, a text for the rest; None when it does not fit."""
+        return text
+
+    def read(self, values: pd.Series, options: dict[str, Any]) -> Column:
+        """A whole field as written, shape (records,), each different value parsed once."""
+        codes, levels = text_codes(values)
+        parsed = [self.parse_one(level, options) for level in levels]
+        if self.family in {"number", "date"}:
+            numbers = np.array([np.nan if value is None else value for value in parsed] + [np.nan], dtype="float64")
+            return Column(numbers[codes])
+        return _merged(codes, parsed)
+
     def parse(self, values: pd.Series, options: dict[str, Any]) -> pd.Series:
-        """Turn strings as written into the family's values; what does not fit becomes missing. Same length and index."""
-        return clean_text(values)
+        """Strings as written into a series of the family's values; what does not fit is missing. Same length and index."""
+        column = self.read(values, options)
+        if column.numbers is not None:
+            return pd.Series(column.numbers, index=values.index, name=values.name)
+        return pd.Series(text_of(column.codes, column.levels), index=values.index, name=values.name, dtype="object")
+
+
+def _merged(codes: np.ndarray, parsed: list[str | None]) -> Column:
+    """Several texts may mean the same level (two addresses of one domain)."""
+    places = {value: place for place, value in enumerate(dict.fromkeys(value for value in parsed if value))}
+    moved = np.array([places[value] if value else -1 for value in parsed] + [-1], dtype="int32")
+    return Column(None, moved[codes], list(places))
 
 
 def clean_text(values: pd.Series) -> pd.Series:
     """Strings without outer blanks; blank becomes None, and stays None: pandas would turn it into NaN by inference."""
-    return pd.Series([_clean(value) for value in values], index=values.index, dtype="object", name=values.name)
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.strip() or None
-    return None if value is None or value != value else value
+    return pd.Series(text_of(*text_codes(values)), index=values.index, dtype="object", name=values.name)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from einstein.ml.types.base import NEEDED_SHARE, Evidence, FieldType, clean_text, share
+from einstein.ml.columns import Column, as_arrow
+from einstein.ml.types.base import NEEDED_SHARE, Evidence, FieldType, share
 
 PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-POINT = re.compile(r"\(?[-+]?\s*(\d{1,3}([,' \u00a0\u202f]\d{3})+|\d+)(\.\d+)?([eE][-+]?\d+)?\)?")
+POINT = re.compile(
+    r"\(?[-+]?\s*(\d{1,3}([,' \u00a0\u202f]\d{2,3})*[,' \u00a0\u202f]\d{3}|\d+|(?=\.\d))(\.\d*)?([eE][-+]?\d+)?\)?"
+)
 COMMA = re.compile(r"\(?[-+]?\s*(\d{1,3}([.' \u00a0\u202f]\d{3})+|\d+)(,\d+)?\)?")
-NOT_NUMBERS = frozenset({"inf", "+inf", "-inf", "infinity", "-infinity", "nan", "#n/a", "#div/0!", "#value!", "#num!"})
 MARKS = re.compile(r"[\s'\u00a0\u202f]")
-CURRENCY = re.compile(r"[$€£¥₹]|\b(?:USD|EUR|GBP|CHF|JPY|INR|Rs\.?)\b", re.IGNORECASE)
+CURRENCY = re.compile(
+    r"[$€£¥₹₽₩₺]|\b(?:USD|EUR|GBP|CHF|JPY|INR|CAD|AUD|SEK|NOK|DKK|PLN|Rs\.?)(?=\W|\d|$)|(?<=\d)\s?(?:USD|EUR|GBP|CHF)\b",
+    re.IGNORECASE,
+)
 
 
 def decimal_mark(values: list[str]) -> str:
@@ -25,41 +33,34 @@ def decimal_mark(values: list[str]) -> str:
     return "," if comma > point else "."
 
 
-def to_float(values: pd.Series, decimal: str = ".") -> pd.Series:
-    """Strings to float64. Parentheses mean minus, as bookkeepers write; infinities and words become missing."""
-    text = clean_text(values)
-    plain = pd.to_numeric(text, errors="coerce") if decimal == "." else pd.Series(np.nan, index=text.index)
-    rest = text[plain.isna() & text.notna()]
-    if len(rest):
-        plain = plain.astype("float64")
-        plain.loc[rest.index] = pd.Series([_one(value, decimal) for value in rest], index=rest.index)
-    plain = plain.astype("float64")
-    return plain.where(np.isfinite(plain))
-
-
-def _one(value: Any, decimal: str) -> float:
-    if isinstance(value, (int, float)):
-        return float(value)
-    text = CURRENCY.sub("", str(value)).strip()
-    if not (COMMA if decimal == "," else POINT).fullmatch(text):
-        return np.nan
-    negative = text.startswith("(") and text.endswith(")")
-    digits = MARKS.sub("", text.strip("()"))
+def to_number(text: str, decimal: str = ".") -> float | None:
+    """One written number. Parentheses mean minus, as bookkeepers write; infinities and words are None."""
+    if decimal == "." and PLAIN.fullmatch(text):
+        return _finite(float(text))
+    bare = CURRENCY.sub("", text).strip()
+    if not (COMMA if decimal == "," else POINT).fullmatch(bare):
+        return None
+    negative = bare.startswith("(") and bare.endswith(")")
+    digits = MARKS.sub("", bare.strip("()"))
     digits = digits.replace(".", "").replace(",", ".") if decimal == "," else digits.replace(",", "")
     try:
         number = float(digits)
     except ValueError:
-        return np.nan
-    return -number if negative else number
+        return None
+    return _finite(-number if negative else number)
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 class Number(FieldType):
-    """A plain number; excel's error words count as missing."""
+    """A plain number; spreadsheet error words count as blank."""
 
     name, title, icon, order, family = "number", "Number", "hash", 60, "number"
 
     def fits(self, evidence: Evidence) -> float:
-        values = [value for value in evidence.values if value.lower() not in NOT_NUMBERS]
+        values = evidence.telling
         if not values:
             return 0.0
         found = max(share(values, PLAIN), share(values, POINT), share(values, COMMA))
@@ -68,8 +69,22 @@ class Number(FieldType):
     def options(self, evidence: Evidence) -> dict[str, Any]:
         return {"decimal": decimal_mark(evidence.values)}
 
-    def parse(self, values: pd.Series, options: dict[str, Any]) -> pd.Series:
-        return to_float(values, options.get("decimal", "."))
+    def parse_one(self, text: str, options: dict[str, Any]) -> float | None:
+        return to_number(text, options.get("decimal", "."))
+
+    def read(self, values: pd.Series, options: dict[str, Any]) -> Column:
+        """Plainly written fields are cast whole by Arrow, whose parser rounds as Python's does; others value by value."""
+        if options.get("decimal", ".") == "." and type(self).parse_one is Number.parse_one:
+            try:
+                numbers = (
+                    pc.cast(as_arrow(values), pa.float64()).to_numpy(zero_copy_only=False)
+                    if len(values)
+                    else np.zeros(0)
+                )
+                return Column(np.where(np.isfinite(numbers), numbers, np.nan))
+            except pa.ArrowInvalid:
+                pass
+        return super().read(values, options)
 
 
 TYPE = Number()

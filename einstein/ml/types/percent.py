@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pandas as pd
-
-from einstein.ml.types.base import NEEDED_SHARE, Evidence, clean_text, share
-from einstein.ml.types.numbers import Number, to_float
+from einstein.ml.types.base import NEEDED_SHARE, Evidence, share
+from einstein.ml.types.numbers import Number, to_number
 
 PERCENT = re.compile(r"[-+]?\d[\d.,]*\s*%")
 
@@ -19,12 +17,11 @@ class Percent(Number):
     name, title, icon, order, family = "percent", "Percent", "percent", 30, "number"
 
     def fits(self, evidence: Evidence) -> float:
-        found = share(evidence.values, PERCENT)
+        found = share(evidence.telling, PERCENT)
         return found if found >= NEEDED_SHARE else 0.0
 
-    def parse(self, values: pd.Series, options: dict[str, Any]) -> pd.Series:
-        bare = clean_text(values).map(lambda value: value.rstrip("% ") if isinstance(value, str) else value)
-        return to_float(bare, options.get("decimal", "."))
+    def parse_one(self, text: str, options: dict[str, Any]) -> float | None:
+        return to_number(text.rstrip("% \u00a0\u202f"), options.get("decimal", "."))
 
 
 TYPE = Percent()

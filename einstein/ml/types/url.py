@@ -6,9 +6,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-import pandas as pd
-
-from einstein.ml.types.base import Evidence, FieldType, clean_text, share
+from einstein.ml.types.base import Evidence, FieldType, share
 
 ADDRESS = re.compile(r"(https?://|www\.)\S+", re.IGNORECASE)
 
@@ -19,20 +17,14 @@ class Url(FieldType):
     name, title, icon, order, family = "url", "Web address", "link", 23, "category"
 
     def fits(self, evidence: Evidence) -> float:
-        found = share(evidence.values, ADDRESS)
+        found = share(evidence.telling, ADDRESS)
         return found if found >= 0.9 else 0.0
 
-    def parse(self, values: pd.Series, options: dict[str, Any]) -> pd.Series:
-        return clean_text(values).map(_host)
-
-
-def _host(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return urlsplit(value if "://" in value else f"//{value}").netloc.lower() or None
-    except ValueError:
-        return None
+    def parse_one(self, text: str, options: dict[str, Any]) -> str | None:
+        try:
+            return urlsplit(text if "://" in text else f"//{text}").netloc.lower().removeprefix("www.") or None
+        except ValueError:
+            return None
 
 
 TYPE = Url()

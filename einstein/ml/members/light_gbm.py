@@ -1,0 +1,117 @@
+"""LightGBM in its own text format, explained by exact tree SHAP (Lundberg et al. 2020, "From local explanations to global
+understanding with explainable AI for trees")."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+from flaml import tune
+
+from einstein.ml.members.base import PATIENCE, Job, Member, Practice, pick_output, two_columns
+
+OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "l2"}
+
+
+class TreeText(Member):
+    """Anything LightGBM can evaluate: the booster is read back from its text, bit for bit what is scored with later."""
+
+    suffix = ".txt"
+    booster: lightgbm.Booster
+
+    def contributions(self, features: np.ndarray, output: np.ndarray) -> np.ndarray:
+        found = np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=self.job.threads))
+        per_class = found.reshape(len(features), self.job.outputs, -1)[:, :, :-1]
+        return pick_output(per_class, output)
+
+    def leaves(self, features: np.ndarray, trees: int) -> np.ndarray | None:
+        rounds = max(1, trees // self.job.outputs)
+        found = self.booster.predict(
+            features, pred_leaf=True, num_iteration=rounds, num_threads=self._threads(features)
+        )
+        return np.asarray(found, dtype="int32").reshape(len(features), -1)[:, :trees]
+
+    def freeze(self) -> Member:
+        self.booster = lightgbm.Booster(model_str=self.booster.model_to_string())
+        return self
+
+    def save(self, path: Path) -> None:
+        path.write_text(self.booster.model_to_string())
+
+    def load(self, path: Path) -> Member:
+        self.booster = lightgbm.Booster(model_str=path.read_text())
+        return self
+
+    def _raw(self, features: np.ndarray, threads: int) -> np.ndarray:
+        return np.asarray(self.booster.predict(features, num_threads=threads or self._threads(features)))
+
+    def _threads(self, features: np.ndarray) -> int:
+        return 1 if len(features) < 100 else self.job.threads
+
+
+class LightGBM(TreeText):
+    kind, title, grows = "lgbm", "LightGBM", True
+
+    @classmethod
+    def space(cls, records: int) -> dict[str, Any]:
+        return {
+            "leaves": tune.lograndint(4, max(8, min(512, records // 20))), "rate": tune.loguniform(0.01, 0.2), "least": tune.lograndint(2, 100),
+            "columns": tune.uniform(0.2, 1.0), "rows": tune.uniform(0.5, 1.0), "l1": tune.loguniform(1e-3, 10.0), "l2": tune.loguniform(1e-3, 30.0),
+        }  # fmt: skip
+
+    @classmethod
+    def cheap(cls) -> dict[str, Any]:
+        return {"leaves": 4}
+
+    def fit(self, features: np.ndarray, target: np.ndarray, config: dict[str, Any], practice: Practice) -> LightGBM:
+        params = _params(self.job, config, practice)
+        learn = lightgbm.Dataset(
+            features,
+            target,
+            params={
+                "max_bin": config.get("bins", 255),
+                "verbosity": -1,
+                "min_data_in_leaf": params["min_data_in_leaf"],
+            },
+            free_raw_data=True,
+        )
+        callbacks: list[Any] = [_Watch(practice)]
+        hold = []
+        if practice.hold is not None:
+            hold = [lightgbm.Dataset(*practice.hold, reference=learn, free_raw_data=True)]
+            callbacks.append(lightgbm.early_stopping(PATIENCE, verbose=False))
+        self.booster = lightgbm.train(params, learn, config["rounds"], valid_sets=hold, callbacks=callbacks)
+        self.rounds = (
+            self.booster.best_iteration if self.booster.best_iteration > 0 else self.booster.current_iteration()
+        )
+        return self
+
+    def predict(self, features: np.ndarray, threads: int = 0) -> np.ndarray:
+        found = self._raw(features, threads)
+        return two_columns(found) if self.job.task == "binary" else found
+
+
+def _params(job: Job, config: dict[str, Any], practice: Practice) -> dict[str, Any]:
+    params = {
+        "objective": OBJECTIVES[job.task], "num_leaves": int(config["leaves"]), "learning_rate": config["rate"], "min_data_in_leaf": int(config["least"]),
+        "feature_fraction": config["columns"], "bagging_fraction": config["rows"], "bagging_freq": 1, "lambda_l1": config["l1"], "lambda_l2": config["l2"],
+        "extra_trees": bool(config.get("extra")), "seed": practice.seed, "deterministic": True, "force_row_wise": True, "num_threads": practice.threads,
+        "verbosity": -1, "feature_pre_filter": False, "max_bin": config.get("bins", 255),
+    }  # fmt: skip
+    return params | ({"num_class": job.classes} if job.task == "multiclass" else {})
+
+
+class _Watch:
+    """Stops growing at the deadline."""
+
+    before_iteration, order = False, 40
+
+    def __init__(self, practice: Practice) -> None:
+        self.practice = practice
+
+    def __call__(self, env: Any) -> None:
+        if self.practice.late:
+            results = env.evaluation_result_list or []
+            raise lightgbm.callback.EarlyStopException(env.iteration, results)

@@ -1,0 +1,105 @@
+"""The search: the simple model first, within its time, and the same for the same seed."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from einstein.ml.blend import calibrated, choose_blend, fit_calibration, greedy
+from einstein.ml.folds import Fold, Folds, splits_of
+from einstein.ml.members.base import Job
+from einstein.ml.search import portfolio, search
+from einstein.ml.trials import Trial, log_loss
+
+JOB = Job("binary", 2, threads=1)
+
+
+def folds_of(size: int = 300, job: Job = JOB) -> Folds:
+    random = np.random.default_rng(0)
+    features = random.normal(size=(size, 4)).astype("float32")
+    signal = features[:, 0] + random.normal(0, 0.7, size)
+    target = np.exp(signal * 2) if job.task == "regression" else (signal > 0).astype(int)
+    parts = splits_of(target, job)
+    return Folds(
+        [Fold(learn, hold, features[learn], features[hold], [["f"]] * 4) for learn, hold in parts], target, job
+    )
+
+
+def run(most: int | None, seconds: float = 60.0, job: Job = JOB):
+    end = time.monotonic() + seconds
+    return search(folds_of(job=job), lambda found: end, most, lambda counts: None)
+
+
+def test_the_simple_model_is_first_and_always_there():
+    found = run(None, seconds=0.0)
+    assert [trial.kind for trial in found.trials] == ["linear"]
+
+
+def test_a_number_of_trials_is_kept_exactly_and_gives_the_same_result_again():
+    first, again = run(14), run(14)
+    assert len(first.trials) == 14
+    assert [trial.loss for trial in first.trials] == [trial.loss for trial in again.trials]
+
+
+def test_after_the_known_settings_flaml_searches_around_the_best():
+    found = run(14)
+    known = [config for _, config in portfolio(300, JOB)]
+    assert found.trials[-1].config not in known
+    assert set(found.trials[-1].config) == set(
+        next(config for kind, config in portfolio(300, JOB) if kind == found.trials[-1].kind)
+    )
+
+
+def test_skewed_amounts_are_tried_on_a_log_scale_and_judged_in_their_own_unit():
+    found = run(4, job=Job("regression", threads=1))
+    assert {trial.config.get("log") for trial in found.trials if trial.kind == "lgbm"} == {True, False}
+    assert all(trial.loss < 1.2 for trial in found.trials)
+
+
+def test_progress_names_kinds_and_the_best_so_far():
+    told: list[dict] = []
+    search(folds_of(), lambda found: float("inf"), 3, told.append)
+    assert [counts["tried"] for counts in told] == [1, 2, 3]
+    assert told[-1]["best"] >= told[0]["best"] > 0.6
+
+
+def trial(guess: np.ndarray, target: np.ndarray) -> Trial:
+    return Trial(
+        "linear", {}, np.column_stack([1 - guess, guess]), log_loss(target, np.column_stack([1 - guess, guess])), 0, 1.0
+    )
+
+
+@pytest.fixture
+def truth():
+    random = np.random.default_rng(1)
+    chance = random.uniform(0.05, 0.95, 3000)
+    return chance, (random.random(3000) < chance).astype(int)
+
+
+def test_a_blend_of_two_halves_of_the_truth_beats_either(truth):
+    chance, target = truth
+    random = np.random.default_rng(2)
+    noisy = [np.clip(chance + random.normal(0, 0.15, len(chance)), 0.02, 0.98) for _ in range(2)]
+    trials = [trial(guess, target) for guess in noisy]
+    blend = choose_blend(trials, target, JOB)
+    assert len(blend.parts) == 2 and blend.loss < min(one.loss for one in trials)
+    assert sum(weight for _, weight in blend.parts) == pytest.approx(1)
+
+
+def test_a_useless_trial_gets_no_weight(truth):
+    chance, target = truth
+    weights = greedy([trial(chance, target).guess, trial(np.full(len(chance), 0.5), target).guess], target, JOB)
+    assert weights.tolist() == [1.0, 0.0]
+
+
+def test_overconfident_chances_are_calibrated_and_honest_ones_are_left_alone(truth):
+    chance, target = truth
+    margin = 2.0 * np.log(chance / (1 - chance))
+    sharp = 1 / (1 + np.exp(-margin))
+    guess = np.column_stack([1 - sharp, sharp])
+    found = fit_calibration(guess, target, JOB)
+    assert found["slope"] == pytest.approx(0.5, abs=0.1)
+    assert log_loss(target, calibrated(guess, found, JOB)) < log_loss(target, guess)
+    assert fit_calibration(np.column_stack([1 - chance, chance]), target, JOB) == {}
