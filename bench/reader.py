@@ -16,7 +16,7 @@ from bench.made_table import write_table
 from bench.scale import _run
 
 OURS = "import sys; from pathlib import Path; from einstein.ml.reader import read_to_parquet as r; print(r(Path(sys.argv[1]), Path(sys.argv[2])).rows)"
-DUCKDB = "import sys, duckdb; c = duckdb.connect(sys.argv[2]); c.execute('CREATE TABLE t AS SELECT * FROM read_csv(?)', [sys.argv[1]]); print(c.execute('SELECT count(*) FROM t').fetchone()[0])"
+DUCKDB = "import sys, duckdb; c = duckdb.connect(sys.argv[2]); c.execute('SET enable_progress_bar = false'); c.execute('CREATE TABLE t AS SELECT * FROM read_csv(?)', [sys.argv[1]]); print(c.execute('SELECT count(*) FROM t').fetchone()[0])"
 BYTES_A_ROW = 236
 RUNS = 3
 LIMIT_SHARE, LIMIT_GB = 0.5, 1.0

@@ -138,19 +138,17 @@ def load_model(folder: Path, expected_hash: str | None = None) -> Model:
     encoder_data = json.loads((folder / "encoder.json").read_text())
     with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
         arrays = {name: stored[f"a{i}"] for i, name in enumerate(encoder_data.pop("array_names"))}
-    parts = [
-        Part(
-            FAMILIES[item["kind"]](job).load(folder / item["file"]),
-            item["weight"],
-            Scale(**item["scale"]) if item["scale"] else None,
-        )
-        for item in manifest["members"]
-    ]
+    parts = [_read_part(item, job, folder) for item in manifest["members"]]
     explainer = Explainer.from_json(manifest["explainer"], arrays) if manifest["explainer"] else None
     encoder = Encoder.from_json(encoder_data, arrays)
     return Model(
         job, encoder, parts, manifest["calibration"], explainer, json.loads((folder / "facts.json").read_text())
     )
+
+
+def _read_part(item: dict[str, Any], job: Job, folder: Path) -> Part:
+    member = FAMILIES[item["kind"]](job).load(folder / item["file"])
+    return Part(member, item["weight"], Scale(**item["scale"]) if item["scale"] else None)
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

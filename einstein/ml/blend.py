@@ -67,7 +67,7 @@ def greedy(guesses: list[np.ndarray], target: np.ndarray, job: Job) -> np.ndarra
 
 def fit_calibration(guess: np.ndarray, target: np.ndarray, job: Job) -> dict[str, float]:
     """{"slope", "shift"} in log-odds (Platt 1999) for two classes, {"slope"} for more; {} when nothing is gained by it."""
-    if job.task == "regression" or job.ordered:
+    if job.task == "regression":
         return {}
     start = np.array([1.0, 0.0] if job.task == "binary" else [1.0])
 

@@ -27,7 +27,7 @@ def reasons_of(table: pd.DataFrame, fields: list[str], effects: np.ndarray, coun
     shares = strength / np.maximum(strength.sum(axis=1, keepdims=True), 1e-12)
     order = strongest(strength, count)
     shown = {place: _shown(table, fields[place]) for place in np.unique(order).tolist()}
-    picked = np.take_along_axis(shares, order, axis=1).tolist()
+    picked = np.take_along_axis(shares, order, axis=1).round(4).tolist()
     raised = (np.take_along_axis(effects, order, axis=1) > 0).tolist()
     return [
         [

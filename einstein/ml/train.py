@@ -35,7 +35,7 @@ from einstein.ml.worth import worthless_fields
 __all__ = ["LAST_STAGES", "TrainRequest", "train"]
 
 WORTH_SHARE, SEARCH_SHARE, END_SHARE, LATEST_SHARE = 0.15, 0.82, 0.95, 1.08
-EXPLAIN_SHARE = 0.07  # of the budget, for exact contributions of a sample
+EXPLAIN_SHARE = 0.12  # of the budget, for exact contributions of a sample
 MOST_SEARCHED = 150_000  # records that settings are judged on
 LAST_STAGES = ("Test the best one on the records set aside", "Write the scorecard")
 REASONED_FAMILIES = "exact tree SHAP of a sample, spread over the leaves of the trees"

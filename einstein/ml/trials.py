@@ -29,10 +29,6 @@ class Trial:
     seconds: float
     scale: Scale | None = None
 
-    @property
-    def weighty(self) -> bool:
-        return FAMILIES[self.kind].grows
-
 
 def run_trial(kind: str, config: dict[str, Any], folds: Folds, deadline: float = float("inf")) -> Trial:
     """Fit and judge on every fold; boosted families stop growing when the held-out records gain no more."""

@@ -12,11 +12,17 @@ from einstein.ml.artifact import load_model
 from einstein.ml.scorer import score
 from einstein.ml.train import TrainRequest, train
 
-cells = st.one_of(st.none(), st.integers(), st.floats(), st.booleans(), st.text(max_size=10), st.dates(), st.just(["a", 1]))
+cells = st.one_of(
+    st.none(), st.integers(), st.floats(), st.booleans(), st.text(max_size=10), st.dates(), st.just(["a", 1])
+)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.dictionaries(st.sampled_from(["tenure", "Contract", "TotalCharges", "gender", "other"]), cells), max_size=4))
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["tenure", "Contract", "TotalCharges", "gender", "other"]), cells), max_size=4
+    )
+)
 def test_records_of_any_types_are_scored(trained, records):
     model = load_model(trained[0])
     found = score(model, pd.DataFrame(records, dtype="object"), 2)
@@ -47,7 +53,9 @@ def made(kind: str) -> tuple[pd.DataFrame, TrainRequest]:
         return table.assign(y=answers, **{"": None, 'say "no" {x}': number.astype(str), "a[b]<c>": "1"}), request
     if kind == "one field of text":
         words = np.where(answers == "yes", "happy to stay with you", "never again with them")
-        return pd.DataFrame({"note": [f"{word} said customer {i}" for i, word in enumerate(words)], "y": answers}), request
+        return pd.DataFrame(
+            {"note": [f"{word} said customer {i}" for i, word in enumerate(words)], "y": answers}
+        ), request
     if kind == "all fields blank in the newest records":
         dates = pd.date_range("2024-01-01", periods=size).strftime("%Y-%m-%d")
         table = table.assign(y=answers, when=dates)
@@ -57,7 +65,14 @@ def made(kind: str) -> tuple[pd.DataFrame, TrainRequest]:
 
 
 @pytest.mark.parametrize(
-    "kind", ["one absurd salary", "rare answers among several", "blank column and odd names", "one field of text", "all fields blank in the newest records"]
+    "kind",
+    [
+        "one absurd salary",
+        "rare answers among several",
+        "blank column and odd names",
+        "one field of text",
+        "all fields blank in the newest records",
+    ],
 )
 def test_awkward_tables_are_learnt_from(kind, tmp_path):
     table, request = made(kind)

@@ -15,4 +15,5 @@ from einstein.ml.members.xg_boost import XGBoost
 
 FAMILIES: dict[str, type[Member]] = {family.kind: family for family in (Linear, LightGBM, CatBoost, XGBoost, Forest)}
 
+
 __all__ = ["FAMILIES", "Member"]

@@ -13,11 +13,10 @@ from flaml import tune
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from einstein.ml.members.base import Member, Practice, two_columns
-from einstein.ml.members.light_gbm import TreeText
+from einstein.ml.members.tree_text import Tree, TreeText, written
 
 MISSING = np.float32(-1e30)  # blank goes below every number
 FLOOR = 1e-4  # no forest is ever quite sure
-NAN_GOES_LEFT = 10  # LightGBM's decision type: missing is NaN, default left
 LOG_ODDS_FLOOR = 0.02
 MOST_LEAVES = 600  # a tree, about: exact contributions cost leaves times depth squared
 BATCH = 20  # trees grown between two looks at the clock
@@ -78,18 +77,24 @@ class Forest(TreeText):
 def as_text(forest: Any, task: str, classes: int) -> str:
     """A scikit-learn forest in LightGBM's text format; the raw score is the mean number or the mean probability."""
     columns = range(classes) if task == "multiclass" else [1 if task == "binary" else 0]
-    width = forest.n_features_in_
-    head = [
-        "tree", "version=v4", f"num_class={len(columns)}", f"num_tree_per_iteration={len(columns)}", "label_index=0", f"max_feature_idx={width - 1}",
-        "objective=custom", "feature_names=" + " ".join(f"f{i}" for i in range(width)), "feature_infos=" + " ".join(["[-1e308:1e308]"] * width), "",
-    ]  # fmt: skip
-    blocks: list[str] = []
+    trees = []
     for grown in forest.estimators_:
-        values = _values(grown.tree_, task, getattr(forest, "classes_", None), classes) / len(forest.estimators_)
-        blocks += [
-            _tree_text(grown.tree_, values[:, column], len(blocks) + place) for place, column in enumerate(columns)
+        tree = grown.tree_
+        values = _values(tree, task, getattr(forest, "classes_", None), classes) / len(forest.estimators_)
+        always = np.ones(tree.node_count, dtype=bool)
+        trees += [
+            Tree(
+                tree.feature,
+                tree.threshold,
+                always,
+                tree.children_left,
+                tree.children_right,
+                values[:, column],
+                tree.n_node_samples,
+            )
+            for column in columns
         ]
-    return "\n".join(head) + "\n" + "\n\n".join(blocks) + "\n\n\nend of trees\n"
+    return written(trees, forest.n_features_in_, len(columns), "")
 
 
 def _values(tree: Any, task: str, present: Any, classes: int) -> np.ndarray:
@@ -99,36 +104,6 @@ def _values(tree: Any, task: str, present: Any, classes: int) -> np.ndarray:
     whole = np.zeros((tree.node_count, classes))
     whole[:, present.astype(int)] = tree.value[:, 0, :] / tree.value[:, 0, :].sum(axis=1, keepdims=True)
     return whole
-
-
-def _tree_text(tree: Any, value: np.ndarray, number: int) -> str:
-    inner = tree.children_left >= 0
-    place = np.where(inner, np.cumsum(inner) - 1, -np.cumsum(~inner))  # leaf k is written as -(k + 1)
-
-    def words(array: np.ndarray, form: str = "%d") -> str:
-        return " ".join([form % item for item in array.tolist()])
-
-    leaves, nodes = ~inner, np.flatnonzero(inner)
-    counts = tree.n_node_samples
-    lines = [f"Tree={number}", f"num_leaves={int(leaves.sum())}", "num_cat=0"]
-    if len(nodes):
-        lines += [
-            "split_feature=" + words(tree.feature[nodes]), "split_gain=" + words(np.ones(len(nodes))), "threshold=" + words(tree.threshold[nodes], "%.17g"),
-            "decision_type=" + words(np.full(len(nodes), NAN_GOES_LEFT)), "left_child=" + words(place[tree.children_left[nodes]]),
-            "right_child=" + words(place[tree.children_right[nodes]]),
-        ]  # fmt: skip
-    lines += [
-        "leaf_value=" + words(value[leaves], "%.17g"),
-        "leaf_weight=" + words(counts[leaves]),
-        "leaf_count=" + words(counts[leaves]),
-    ]
-    if len(nodes):
-        lines += [
-            "internal_value=" + words(value[nodes], "%.10g"),
-            "internal_weight=" + words(counts[nodes]),
-            "internal_count=" + words(counts[nodes]),
-        ]
-    return "\n".join([*lines, "is_linear=0", "shrinkage=1"])
 
 
 def _floored(chances: np.ndarray) -> np.ndarray:

@@ -1,54 +1,17 @@
-"""LightGBM in its own text format, explained by exact tree SHAP (Lundberg et al. 2020, "From local explanations to global
-understanding with explainable AI for trees")."""
+"""LightGBM, kept in its own text format."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import lightgbm
 import numpy as np
 from flaml import tune
 
-from einstein.ml.members.base import PATIENCE, Job, Member, Practice, pick_output, two_columns
+from einstein.ml.members.base import PATIENCE, Job, Practice, two_columns
+from einstein.ml.members.tree_text import TreeText
 
 OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "l2"}
-
-
-class TreeText(Member):
-    """Anything LightGBM can evaluate: the booster is read back from its text, bit for bit what is scored with later."""
-
-    suffix = ".txt"
-    booster: lightgbm.Booster
-
-    def contributions(self, features: np.ndarray, output: np.ndarray) -> np.ndarray:
-        found = np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=self.job.threads))
-        per_class = found.reshape(len(features), self.job.outputs, -1)[:, :, :-1]
-        return pick_output(per_class, output)
-
-    def leaves(self, features: np.ndarray, trees: int) -> np.ndarray | None:
-        rounds = max(1, trees // self.job.outputs)
-        found = self.booster.predict(
-            features, pred_leaf=True, num_iteration=rounds, num_threads=self._threads(features)
-        )
-        return np.asarray(found, dtype="int32").reshape(len(features), -1)[:, :trees]
-
-    def freeze(self) -> Member:
-        self.booster = lightgbm.Booster(model_str=self.booster.model_to_string())
-        return self
-
-    def save(self, path: Path) -> None:
-        path.write_text(self.booster.model_to_string())
-
-    def load(self, path: Path) -> Member:
-        self.booster = lightgbm.Booster(model_str=path.read_text())
-        return self
-
-    def _raw(self, features: np.ndarray, threads: int) -> np.ndarray:
-        return np.asarray(self.booster.predict(features, num_threads=threads or self._threads(features)))
-
-    def _threads(self, features: np.ndarray) -> int:
-        return 1 if len(features) < 100 else self.job.threads
 
 
 class LightGBM(TreeText):

@@ -41,6 +41,7 @@ def read_large(path: Path, target: Path, dialect: Dialect, names: list[str]) -> 
 def _copied(plain: Path, target: Path, dialect: Dialect, names: list[str], folder: str) -> ReadReport | None:
     columns = [f"c{number}" for number in range(len(names))]
     with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": folder}) as connection:
+        connection.execute("SET enable_progress_bar = false")  # it would be drawn into our output
         # Names come from the user's file: they are quoted as identifiers, never pasted as they are.
         named = ", ".join(
             f'{column} AS "{name.replace(chr(34), chr(34) * 2)}"' for column, name in zip(columns, names, strict=True)
