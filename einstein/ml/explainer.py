@@ -9,6 +9,7 @@ regression is on the blend's own SHAP values; a model without trees is explained
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from einstein.ml.members import Member
+from einstein.ml.members.base import Job
 
 MOST_TREES = 200
 PENALTY = 5.0
@@ -25,16 +27,21 @@ TIMED = 20  # records explained first, to see what one costs
 COUNTED_SAMPLE = 1500
 LEAST_OF_CLASS = 30  # sampled records of a class for a table of its own
 CHUNK = 20_000
+ARRAYS = ("sizes", "tables", "means", "table_of")
 
 
 @dataclass
 class Explainer:
-    """`trees`: per used member (its number, how many trees); `sizes`: leaves of each tree; `tables`: (classes, leaves, fields)."""
+    """`trees`: per used member (its number, how many trees); `sizes`: leaves of each tree; `tables`: (tables, leaves, fields).
+
+    `table_of` (classes,) says which table explains a class: its own, or the first, which was learnt from all sampled records.
+    """
 
     trees: list[tuple[int, int]]
     sizes: np.ndarray
     tables: np.ndarray
     means: np.ndarray
+    table_of: np.ndarray
 
     def effects(self, members: list[Member], features: np.ndarray, output: np.ndarray) -> np.ndarray:
         """(records, fields): how each field moves each record's class `output` (or number) away from the average."""
@@ -42,33 +49,30 @@ class Explainer:
         for start in range(0, len(features), CHUNK):
             part = slice(start, start + CHUNK)
             cells = self._cells(members, features[part])
-            found[part] = self._summed(cells, output[part])
+            found[part] = self._summed(cells, self.table_of[output[part]])
         return found
 
     def to_json(self) -> dict[str, Any]:
         return {"trees": [list(pair) for pair in self.trees]}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"explainer/sizes": self.sizes, "explainer/tables": self.tables, "explainer/means": self.means}
+        return {f"explainer/{name}": getattr(self, name) for name in ARRAYS}
 
     @classmethod
     def from_json(cls, data: dict[str, Any], arrays: dict[str, np.ndarray]) -> Explainer:
-        kept = [arrays.pop(f"explainer/{name}") for name in ("sizes", "tables", "means")]
+        kept = [arrays.pop(f"explainer/{name}") for name in ARRAYS]
         return cls([(number, count) for number, count in data["trees"]], *kept)
 
     def _cells(self, members: list[Member], features: np.ndarray) -> np.ndarray:
-        leaves = _leaves(members, features, self.trees)
-        offsets = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
-        # A leaf no sampled record was in shares the last, empty cell of its tree.
-        return np.minimum(leaves, self.sizes - 1) + offsets
+        return _cells_of(_leaves(members, features, self.trees), self.sizes)
 
-    def _summed(self, cells: np.ndarray, output: np.ndarray) -> np.ndarray:
+    def _summed(self, cells: np.ndarray, table: np.ndarray) -> np.ndarray:
         if len(cells) == 1:
-            return self.tables[output[0]][cells[0]].sum(axis=0, dtype="float64")[None, :] + self.means[output[0]]
+            return self.tables[table[0]][cells[0]].sum(axis=0, dtype="float64")[None, :] + self.means[table[0]]
         matrix = _indicator(cells, self.tables.shape[1])
         found = np.empty((len(cells), self.tables.shape[2]), dtype="float32")
-        for number in np.unique(output):
-            rows = output == number
+        for number in np.unique(table):
+            rows = table == number
             found[rows] = (matrix if rows.all() else matrix[rows]) @ self.tables[number] + self.means[number]
         return found
 
@@ -77,10 +81,10 @@ def fit_explainer(
     members: list[Member],
     weights: np.ndarray,
     features: np.ndarray,
-    contributions: Any,
+    contributions: Callable[[np.ndarray], np.ndarray],
     output: np.ndarray,
     seconds: float | None,
-    seed: int,
+    job: Job,
 ) -> Explainer | None:
     """Learn the leaf tables from `contributions(rows)` -> (rows, fields) exact effects; None when no member has trees.
 
@@ -90,25 +94,30 @@ def fit_explainer(
     trees = _choose_trees(members, weights, features[:2])
     if not trees:
         return None
-    rows = np.random.default_rng(seed).permutation(len(features))[:MOST_SAMPLE]
+    rows = np.random.default_rng(job.seed).permutation(len(features))[:MOST_SAMPLE]
     exact = _within(contributions, rows, seconds)
     rows = rows[: len(exact)]
-    draft = Explainer(trees, np.zeros(0, dtype="int64"), np.zeros((1, 1, 1), dtype="float32"), np.zeros((1, 1)))
     leaves = _leaves(members, features[rows], trees)
-    draft.sizes = leaves.max(axis=0).astype("int64") + 2
-    cells = draft._cells(members, features[rows])
-    classes = int(output.max(initial=0)) + 1
-    fields = exact.shape[1]
-    draft.tables = np.zeros((classes, int(draft.sizes.sum()), fields), dtype="float32")
-    draft.means = np.zeros((classes, fields), dtype="float32")
-    for number in range(classes):
+    sizes = leaves.max(axis=0).astype("int64") + 2
+    cells, width = _cells_of(leaves, sizes), int(sizes.sum())
+    groups = [np.ones(len(rows), dtype=bool)]
+    table_of = np.zeros(job.outputs, dtype="int64")
+    for number in range(job.outputs if job.outputs > 1 else 0):
         mine = output[rows] == number
-        mine = mine if mine.sum() >= LEAST_OF_CLASS else np.ones(len(rows), dtype=bool)
-        draft.means[number] = exact[mine].mean(axis=0)
-        draft.tables[number] = _ridge(
-            _indicator(cells[mine], draft.tables.shape[1]), (exact[mine] - draft.means[number]).astype("float32")
-        )
-    return draft
+        if mine.sum() >= LEAST_OF_CLASS:
+            table_of[number] = len(groups)
+            groups.append(mine)
+    means = np.array([exact[mine].mean(axis=0) for mine in groups], dtype="float32")
+    tables = [
+        _ridge(_indicator(cells[mine], width), (exact[mine] - mean).astype("float32"))
+        for mine, mean in zip(groups, means, strict=True)
+    ]
+    return Explainer(trees, sizes, np.array(tables), means, table_of)
+
+
+def _cells_of(leaves: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Places in the tables, (records, trees). A leaf no sampled record was in shares the last, empty cell of its tree."""
+    return np.minimum(leaves, sizes - 1) + np.concatenate([[0], np.cumsum(sizes)[:-1]])
 
 
 def _leaves(members: list[Member], features: np.ndarray, trees: list[tuple[int, int]]) -> np.ndarray:
@@ -117,7 +126,7 @@ def _leaves(members: list[Member], features: np.ndarray, trees: list[tuple[int, 
     return np.hstack([leaves for leaves in found if leaves is not None])
 
 
-def _within(contributions: Any, rows: np.ndarray, seconds: float | None) -> np.ndarray:
+def _within(contributions: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, seconds: float | None) -> np.ndarray:
     """Exact contributions of as many of the rows as fit into the time."""
     if seconds is None:
         return contributions(rows[:COUNTED_SAMPLE])

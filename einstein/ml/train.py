@@ -185,7 +185,7 @@ def _explained(model: Model, known: _Known, clock: Clock) -> None:
         lambda chosen: model.exact_effects(features[chosen], output[chosen]),
         output,
         seconds,
-        model.job.seed,
+        model.job,
     )
 
 

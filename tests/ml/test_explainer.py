@@ -29,7 +29,7 @@ def explained(request):
         lambda rows: member.contributions(features[rows], zeros[rows]),
         zeros[:1000],
         None,
-        0,
+        job,
     )
     return explainer, member, features[1000:], zeros[1000:]
 
@@ -53,7 +53,7 @@ def test_a_model_without_trees_has_no_tables():
     job = Job("binary", 2, threads=1)
     features = np.random.default_rng(0).normal(size=(200, 3)).astype("float32")
     member = FAMILIES["linear"](job).fit(features, (features[:, 0] > 0).astype(int), {}, Practice())
-    assert fit_explainer([member], np.ones(1), features, None, np.zeros(200, dtype=int), None, 0) is None
+    assert fit_explainer([member], np.ones(1), features, None, np.zeros(200, dtype=int), None, job) is None
 
 
 def test_reasons_of_the_model_that_ships_agree_with_its_exact_ones(trained, table):
@@ -62,3 +62,16 @@ def test_reasons_of_the_model_that_ships_agree_with_its_exact_ones(trained, tabl
     guess = model.predict(features)
     fast, exact = model.effects(features, guess), model.exact_effects(features, outputs_of(model.job, guess))
     assert (np.abs(fast).argmax(axis=1) == np.abs(exact).argmax(axis=1)).mean() > 0.8
+
+
+def test_a_class_that_no_sampled_record_was_predicted_as_is_explained_all_the_same():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(600, 3)).astype("float32")
+    job = Job("multiclass", 3, threads=1)
+    config = next(config for name, config in portfolio(600, job) if name == "lgbm") | {"rounds": 20}
+    member = FAMILIES["lgbm"](job).fit(features, random.integers(0, 3, 600), config, Practice()).freeze()
+    zeros = np.zeros(600, dtype=int)
+    explainer = fit_explainer(
+        [member], np.ones(1), features, lambda rows: member.contributions(features[rows], zeros[rows]), zeros, None, job
+    )
+    assert np.isfinite(explainer.effects([member], features[:5], np.array([0, 1, 2, 2, 1]))).all()
