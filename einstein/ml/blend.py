@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
+from einstein.ml.folds import Folds
+from einstein.ml.judge import Judge, log_loss
 from einstein.ml.members.base import Job
-from einstein.ml.trials import Trial, log_loss, loss_of
+from einstein.ml.trials import Trial
 
 RESAMPLES = 12
 ROUNDS = 15
@@ -27,42 +29,41 @@ class Blend:
 
     parts: list[tuple[Trial, float]]
     calibration: dict[str, float]
-    loss: float
 
 
-def choose_blend(trials: list[Trial], target: np.ndarray, job: Job) -> Blend:
-    """The blend that guesses the held-out rows best; `target` is of those rows."""
+def choose_blend(trials: list[Trial], folds: Folds) -> Blend:
+    """The blend that guesses the held-out rows best."""
     ranked = sorted(trials, key=lambda trial: trial.loss)[:MOST_TRIALS]
-    random = np.random.default_rng(job.seed)
+    judge, target = folds.judge, folds.target[folds.rows]
+    told = np.array([judge.told(trial.guess) for trial in ranked])
+    random = np.random.default_rng(folds.job.seed)
     size = min(len(target), MOST_JUDGED)
     weights = np.zeros(len(ranked))
     for draw in range(RESAMPLES):
         rows = random.integers(0, len(target), size) if draw or size < len(target) else np.arange(len(target))
-        weights += greedy([trial.guess[rows] for trial in ranked], target[rows], job)
+        weights += greedy(told[:, rows], judge, rows)
     weights[np.argsort(-weights)[MOST_MEMBERS:]] = 0
-    weights /= weights.sum()
-    weights[weights < LEAST_WEIGHT] = 0
+    weights[weights < LEAST_WEIGHT * weights.sum()] = 0
     weights /= weights.sum()
     parts = [(trial, float(weight)) for trial, weight in zip(ranked, weights, strict=True) if weight > 0]
     mixed = sum(weight * trial.guess for trial, weight in parts)
-    calibration = fit_calibration(np.asarray(mixed), target, job)
-    return Blend(parts, calibration, loss_of(target, calibrated(np.asarray(mixed), calibration, job), job))
+    return Blend(parts, fit_calibration(np.asarray(mixed), target, folds.job))
 
 
-def greedy(guesses: list[np.ndarray], target: np.ndarray, job: Job) -> np.ndarray:
-    """Counts of each guess among the picked ones, shape (guesses,), adding up to one."""
-    losses = [loss_of(target, guess, job) for guess in guesses]
+def greedy(told: np.ndarray, judge: Judge, rows: np.ndarray) -> np.ndarray:
+    """Shares of each guess among the picked ones, shape (guesses,); `told` (guesses, rows) of the records at `rows`."""
+    losses = [judge.loss(guess, rows) for guess in told]
     picked = [int(np.argmin(losses))]
-    total = guesses[picked[0]].copy()
+    total = told[picked[0]].copy()
     best, kept = losses[picked[0]], 1
     for _ in range(ROUNDS - 1):
-        trial = [loss_of(target, (total + guess) / (len(picked) + 1), job) for guess in guesses]
-        chosen = int(np.argmin(trial))
+        losses = [judge.loss((total + guess) / (len(picked) + 1), rows) for guess in told]
+        chosen = int(np.argmin(losses))
         picked.append(chosen)
-        total += guesses[chosen]
-        if trial[chosen] < best - 1e-9:
-            best, kept = trial[chosen], len(picked)
-    return np.bincount(picked[:kept], minlength=len(guesses)) / kept
+        total += told[chosen]
+        if losses[chosen] < best - 1e-9:
+            best, kept = losses[chosen], len(picked)
+    return np.bincount(picked[:kept], minlength=len(told)) / kept
 
 
 def fit_calibration(guess: np.ndarray, target: np.ndarray, job: Job) -> dict[str, float]:

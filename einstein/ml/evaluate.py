@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 from einstein.ml.auc import auc
-from einstein.ml.trials import log_loss
+from einstein.ml.judge import log_loss
 
 RESAMPLES = 600
 LARGE = 50_000  # above, fewer resamples: the interval is narrow and each one costs a sort

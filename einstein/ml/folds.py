@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from einstein.ml.columns import Column
 from einstein.ml.features import Encoder
 from einstein.ml.features.encoder import KINDS, kind_of
+from einstein.ml.judge import Judge
 from einstein.ml.members.base import Job
 from einstein.ml.schema import FieldSpec
 
@@ -51,6 +52,11 @@ class Folds:
     def rows(self) -> np.ndarray:
         """All held-out rows, in order."""
         return np.sort(np.concatenate([fold.hold for fold in self.folds]))
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Judges guesses of the held-out rows."""
+        return Judge(self.target[self.rows], self.job)
 
     def without(self, field: str) -> Folds:
         return Folds([fold.without(field) for fold in self.folds], self.target, self.job)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from einstein.ml.folds import Fold, Folds
-from einstein.ml.search import quality_of
 from einstein.ml.trials import run_trial
 from einstein.ml.worth import QUICK
 
@@ -26,7 +25,7 @@ def learning_curve(folds: Folds) -> dict[str, Any]:
         part = Folds([_some(first, share, folds)], folds.target, folds.job)
         trial = run_trial("lgbm", QUICK, part)
         losses.append(trial.loss)
-        points.append([len(part.folds[0].learn), round(quality_of(folds.target[part.rows], trial, folds.job), 4)])
+        points.append([len(part.folds[0].learn), round(trial.quality, 4)])
     helps = losses[2] < losses[1] * (1 - HELPS)
     words = (
         "More records like these would make it better."

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from flaml import CFO
 
-from einstein.ml.auc import auc
 from einstein.ml.folds import Folds
 from einstein.ml.members import FAMILIES
 from einstein.ml.members.base import Job
@@ -56,25 +55,15 @@ class Search:
         return trial
 
     def _tell(self) -> None:
-        target, job = self.folds.target[self.folds.rows], self.folds.job
         per_kind: dict[str, dict[str, float]] = {}
         for trial in self.trials:
             entry = per_kind.setdefault(trial.kind, {"tried": 0, "best": 0.0})
             entry["tried"] += 1
-            entry["best"] = max(entry["best"], quality_of(target, trial, job))
+            entry["best"] = max(entry["best"], trial.quality)
         best = max(entry["best"] for entry in per_kind.values())
         self.progress(
             {"tried": len(self.trials), "best": best, "kinds": per_kind, "seconds": time.monotonic() - self.started}
         )
-
-
-def quality_of(target: np.ndarray, trial: Trial, job: Job) -> float:
-    """What the progress shows: ranking quality, share named rightly, or share of differences explained."""
-    if job.task == "regression":
-        return 1.0 - trial.loss
-    if job.task == "binary":
-        return auc((target == 1).astype(float), trial.guess[:, 1])
-    return float((trial.guess.argmax(axis=1) == target).mean())
 
 
 def search(
@@ -88,7 +77,7 @@ def search(
     found = Search(folds, progress)
     slowest: dict[str, float] = {}
     best, still = float("inf"), 0
-    for kind, config in _settings(found, most is not None):
+    for kind, config in _settings(found):
         now = time.monotonic()
         if most is not None and len(found.trials) >= most:
             break
@@ -105,7 +94,7 @@ def search(
     return found
 
 
-def _settings(found: Search, counted: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+def _settings(found: Search) -> Iterator[tuple[str, dict[str, Any]]]:
     """The known good settings, then FLAML's. Reads the trials made of what it yielded before."""
     job, size = found.folds.job, len(found.folds.target)
     tries_log = job.task == "regression" and log_may_help(found.folds.target)

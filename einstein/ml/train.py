@@ -71,7 +71,7 @@ def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = la
     job = Job(outcome.task, len(outcome.classes), request.seed, request.threads, slices.by_time)
     known = _Known(records, outcome, read_columns(records, specs), slices, job)
     found, specs, useless = _searched(known, specs, request, clock, tell)
-    blend = choose_blend(found.trials, found.folds.target[found.folds.rows], job)
+    blend = choose_blend(found.trials, found.folds)
 
     tell({"stage": LAST_STAGES[0]})
     model = _fitted(known, specs, blend, slices.learn, clock)

@@ -25,6 +25,7 @@ class Trial:
     config: dict[str, Any]
     guess: np.ndarray
     loss: float
+    quality: float
     rounds: int
     seconds: float
     scale: Scale | None = None
@@ -54,7 +55,8 @@ def run_trial(kind: str, config: dict[str, Any], folds: Folds, deadline: float =
         scale = scale.smeared(target[folds.rows], guess)
         guess = scale.back(guess)
     rounds = int(np.mean([member.rounds for member, _ in done]))
-    return Trial(kind, config, guess, loss_of(target[folds.rows], guess, job), rounds, time.monotonic() - began, scale)
+    loss, quality = folds.judge.loss(folds.judge.told(guess)), folds.judge.quality(guess)
+    return Trial(kind, config, guess, loss, quality, rounds, time.monotonic() - began, scale)
 
 
 def _on_fold(
@@ -63,17 +65,3 @@ def _on_fold(
     practice.hold = (fold.hold_features, target[fold.hold])
     member = FAMILIES[kind](job).fit(fold.learn_features, target[fold.learn], config, practice)
     return member, member.predict(fold.hold_features, practice.threads)
-
-
-def loss_of(target: np.ndarray, guess: np.ndarray, job: Job) -> float:
-    """Log loss, or the share of the differences that is left unexplained (absurd values at their fence)."""
-    if job.task != "regression":
-        return log_loss(target, guess)
-    scale = Scale.fitted(target)
-    kept = np.clip(target, scale.low, scale.high)
-    return float(np.mean((kept - guess) ** 2) / max(float(np.var(kept)), 1e-12))
-
-
-def log_loss(target: np.ndarray, chances: np.ndarray) -> float:
-    """Mean negative log of the probability given to what happened, (records,) class numbers and (records, classes)."""
-    return float(-np.log(np.clip(chances[np.arange(len(target)), target.astype(int)], 1e-7, 1)).mean())

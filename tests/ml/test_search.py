@@ -7,11 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from einstein.ml.blend import calibrated, choose_blend, fit_calibration, greedy
+from einstein.ml.blend import calibrated, choose_blend, fit_calibration
 from einstein.ml.folds import Fold, Folds, splits_of
+from einstein.ml.judge import Judge, log_loss
 from einstein.ml.members.base import Job
 from einstein.ml.search import portfolio, search
-from einstein.ml.trials import Trial, log_loss
+from einstein.ml.trials import Trial
 
 JOB = Job("binary", 2, threads=1)
 
@@ -65,10 +66,15 @@ def test_progress_names_kinds_and_the_best_so_far():
     assert told[-1]["best"] >= told[0]["best"] > 0.6
 
 
-def trial(guess: np.ndarray, target: np.ndarray) -> Trial:
-    return Trial(
-        "linear", {}, np.column_stack([1 - guess, guess]), log_loss(target, np.column_stack([1 - guess, guess])), 0, 1.0
-    )
+def trial(chance: np.ndarray, judge: Judge) -> Trial:
+    guess = np.column_stack([1 - chance, chance])
+    return Trial("linear", {}, guess, judge.loss(judge.told(guess)), judge.quality(guess), 0, 1.0)
+
+
+def held_out(target: np.ndarray) -> Folds:
+    nothing = np.zeros((0, 1), dtype="float32")
+    rows = np.arange(len(target))
+    return Folds([Fold(rows[:0], rows, nothing, nothing, [["f"]])], target, JOB)
 
 
 @pytest.fixture
@@ -81,17 +87,36 @@ def truth():
 def test_a_blend_of_two_halves_of_the_truth_beats_either(truth):
     chance, target = truth
     random = np.random.default_rng(2)
+    folds = held_out(target)
     noisy = [np.clip(chance + random.normal(0, 0.15, len(chance)), 0.02, 0.98) for _ in range(2)]
-    trials = [trial(guess, target) for guess in noisy]
-    blend = choose_blend(trials, target, JOB)
-    assert len(blend.parts) == 2 and blend.loss < min(one.loss for one in trials)
+    trials = [trial(guess, folds.judge) for guess in noisy]
+    blend = choose_blend(trials, folds)
+    assert len(blend.parts) == 2
     assert sum(weight for _, weight in blend.parts) == pytest.approx(1)
+    mixed = sum(weight * one.guess for one, weight in blend.parts)
+    assert folds.judge.loss(folds.judge.told(mixed)) < min(one.loss for one in trials)
 
 
 def test_a_useless_trial_gets_no_weight(truth):
     chance, target = truth
-    weights = greedy([trial(chance, target).guess, trial(np.full(len(chance), 0.5), target).guess], target, JOB)
-    assert weights.tolist() == [1.0, 0.0]
+    folds = held_out(target)
+    trials = [trial(chance, folds.judge), trial(np.full(len(chance), 0.5), folds.judge)]
+    assert [one for one, _ in choose_blend(trials, folds).parts] == trials[:1]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_part_of_the_records_is_judged_by_the_same_measure(task):
+    random = np.random.default_rng(0)
+    target = (
+        random.normal(size=200) if task == "regression" else random.integers(0, 3 if task == "multiclass" else 2, 200)
+    )
+    guess = target + 0.1 if task == "regression" else random.dirichlet(np.ones(3 if task == "multiclass" else 2), 200)
+    judge = Judge(target, Job(task, 3))
+    told = judge.told(guess)
+    rows = np.arange(200)
+    assert judge.loss(told) == pytest.approx(judge.loss(told[rows], rows))
+    expected = 0.01 / target.var() if task == "regression" else log_loss(target, guess)
+    assert judge.loss(told) == pytest.approx(expected)
 
 
 def test_overconfident_chances_are_calibrated_and_honest_ones_are_left_alone(truth):
