@@ -1,4 +1,4 @@
-"""A model as a folder: native model files, JSON, plain arrays, and a manifest with the hash of every file.
+"""A model as a folder: trees as text, JSON, plain arrays, and a manifest with the hash of every file.
 
 Nothing in it is pickled, and a changed byte is refused before any parser sees it.
 """

@@ -197,7 +197,7 @@ def _facts(known: _Known, specs: list[FieldSpec], findings: list[Finding], reque
         "left_out": [finding.to_json() for finding in findings if finding.field not in kept],
         "to_check": [finding.to_json() for finding in findings if finding.field in kept],
         "ignored": request.ignore,
-        "reference": reference.describe_fields(known.table, specs),
+        "reference": reference.describe_fields(known.columns, specs),
         "positive_share": float((outcome.target == 1).mean()) if outcome.task == "binary" else None,
         "seed": request.seed,
         "explained_by": REASONED_FAMILIES,

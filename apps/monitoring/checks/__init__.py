@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+
+from einstein.ml.discovery import modules_in
 
 
 @dataclass
@@ -54,5 +54,5 @@ class Check:
 @lru_cache
 def registry() -> dict[str, Check]:
     """Every check by kind, in the order the page shows them."""
-    found = [importlib.import_module(f"{__name__}.{module.name}").CHECK for module in pkgutil.iter_modules(__path__)]
+    found: list[Check] = [module.CHECK for module in modules_in(__name__, __path__)]
     return {check.kind: check for check in sorted(found, key=lambda check: check.order)}

@@ -25,7 +25,7 @@ class CategoryKind(Kind):
     name = "category"
 
     def fit(self, column: Column, targets: np.ndarray, seed: int) -> tuple[Rule, dict[str, np.ndarray]]:
-        return {"outputs": 0, **one_hot_table(sorted(_present(column)))}, {}
+        return one_hot_table(sorted(_present(column))), {}
 
     def apply(self, column: Column, rule: Rule, arrays: dict[str, np.ndarray]) -> np.ndarray:
         return looked_up(column, rule)
@@ -60,7 +60,7 @@ class StatisticsKind(CategoryKind):
         }
         unseen = [*prior, 0.0, *none]
         blank = [*means[0], float(np.log1p(counts[0])), *none] if counts[0] >= LEAST_LEVEL_COUNT else unseen
-        return {"outputs": targets.shape[1], "levels": levels, "unseen": unseen, "blank": blank}, {}
+        return {"levels": levels, "unseen": unseen, "blank": blank}, {}
 
     def learn(
         self, column: Column, targets: np.ndarray, seed: int, rule: Rule, arrays: dict[str, np.ndarray]

@@ -48,11 +48,6 @@ class Encoder:
     owners: list[list[str]] = field(default_factory=list)
 
     @property
-    def supervised(self) -> bool:
-        """Whether any rule looked at the outcome, so that it must be fitted anew for every fold."""
-        return any(KINDS[rule["kind"]].supervised for rule in self.rules)
-
-    @property
     def fields(self) -> list[str]:
         return [spec.name for spec in self.specs]
 
@@ -135,12 +130,12 @@ def kind_of(spec: FieldSpec, column: Column) -> str:
     """Which kind of feature a field becomes."""
     if spec.family in {"number", "date"}:
         return spec.family
-    if spec.family == "text" and not is_code(column):
+    code = is_code(column)
+    if spec.family == "text" and not code:
         return "text"
-    seen = len(np.unique(column.codes[column.codes >= 0]))
-    if seen <= ONE_HOT_LEVELS:
+    if len(np.unique(column.codes[column.codes >= 0])) <= ONE_HOT_LEVELS:
         return "category"
-    return "code" if is_code(column) else "statistics"
+    return "code" if code else "statistics"
 
 
 def is_code(column: Column) -> bool:

@@ -33,13 +33,11 @@ class TextKind(Kind):
     def fit(self, column: Column, targets: np.ndarray, seed: int) -> tuple[Rule, dict[str, np.ndarray]]:
         rows = _fitting_rows(column, seed)
         idf, topics = _topics(column, rows, seed)
-        weighted = _normalised(_counts(column), idf)[column.codes[rows]]
-        prior = targets[rows].mean(axis=0)
-        said = _ridge(weighted, targets[rows] - prior)
-        return {"outputs": targets.shape[1]}, {"idf": idf, "topics": topics, "said": said.astype("float32")}
+        said = _ridge(_weighted(column, idf)[column.codes[rows]], targets[rows] - targets[rows].mean(axis=0))
+        return {}, {"idf": idf, "topics": topics, "said": said.astype("float32")}
 
     def apply(self, column: Column, rule: Rule, arrays: dict[str, np.ndarray]) -> np.ndarray:
-        weighted = _normalised(_counts(column), arrays["idf"])
+        weighted = _weighted(column, arrays["idf"])
         levels = np.column_stack(
             [
                 weighted @ arrays["said"].astype("float64"),
@@ -57,7 +55,7 @@ class TextKind(Kind):
         self, column: Column, targets: np.ndarray, seed: int, rule: Rule, arrays: dict[str, np.ndarray]
     ) -> np.ndarray:
         block = self.apply(column, rule, arrays)
-        weighted = _normalised(_counts(column), arrays["idf"])
+        weighted = _weighted(column, arrays["idf"])
         rows = _fitting_rows(column, seed)
         folds = fold_of(len(column), seed)
         filled = column.codes >= 0
@@ -84,6 +82,14 @@ def _topics(column: Column, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np
             topics[used, :size] = TruncatedSVD(size, random_state=seed, n_iter=2).fit(weighted).components_.T
         column.cache["topics"] = (idf.astype("float32"), topics)
     return column.cache["topics"]
+
+
+def _weighted(column: Column, idf: np.ndarray) -> csr_matrix:
+    """(levels, buckets) TF-IDF of the column's texts; kept for the rule at hand, which many folds and both passes share."""
+    kept = column.cache.get("weighted")
+    if kept is None or kept[0] is not idf:
+        kept = column.cache["weighted"] = (idf, _normalised(_counts(column), idf))
+    return kept[1]
 
 
 def _fitting_rows(column: Column, seed: int) -> np.ndarray:

@@ -3,13 +3,12 @@ registration, and `inspect_fields` asks them all."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
+from einstein.ml.discovery import modules_in
 from einstein.ml.guards.base import Finding, Guard, Subject
 from einstein.ml.outcome import Outcome
 from einstein.ml.schema import FieldSpec
@@ -22,10 +21,7 @@ MOST_RECORDS = 20_000  # a sample is enough to see a leak
 @lru_cache
 def registry() -> dict[str, Guard]:
     """Every guard by name, in the order in which they are asked."""
-    found: list[Guard] = []
-    for module in pkgutil.iter_modules(__path__):
-        if module.name != "base":
-            found.append(importlib.import_module(f"{__name__}.{module.name}").GUARD)
+    found: list[Guard] = [module.GUARD for module in modules_in(__name__, __path__)]
     return {guard.name: guard for guard in sorted(found, key=lambda guard: guard.order)}
 
 

@@ -113,14 +113,14 @@ def alone(column: Column, subject: Subject) -> float:
     groups = groups_of(column)
     half = np.random.default_rng([subject.seed, 71]).random(len(subject.target)) < 0.5
     if subject.outcome.task == "regression":
-        target = ranked(subject.target)
+        target = clipped(subject.target)
         guess = cross_fitted(groups, target, half)
         return float(abs(np.corrcoef(guess, target)[0, 1])) if np.ptp(guess) > 0 else 0.0
     found = [auc(hit, cross_fitted(groups, hit, half)) for hit in subject.hits]
     return float(min(found)) if found else 0.5
 
 
-def ranked(target: np.ndarray) -> np.ndarray:
+def clipped(target: np.ndarray) -> np.ndarray:
     """Numbers cut at their 1 % and 99 % quantiles: one absurd value must not make or hide a correlation."""
     low, high = np.quantile(target, [0.01, 0.99])
     return np.clip(target, low, high).astype(float)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import lightgbm
 import numpy as np
 
 from einstein.ml.auc import auc
 from einstein.ml.features import Encoder
-from einstein.ml.guards.base import Finding, Guard, Subject, ranked
+from einstein.ml.guards.base import Finding, Guard, Subject, clipped
+from einstein.ml.members.base import Job, Practice
+from einstein.ml.members.light_gbm import LightGBM
+from einstein.ml.worth import QUICK
 
 MOST_RECORDS = 4000
 NEAR_PERFECT = 0.97  # AUC or R2 of a quick model
@@ -17,16 +19,6 @@ TIMES_WORSE = 3.0  # what is missing to perfect, without the field
 LEAST_LOSS = 0.03
 TRIED = 3
 MOST_FIELDS = 300
-PARAMS = {
-    "num_leaves": 15,
-    "learning_rate": 0.1,
-    "min_data_in_leaf": 10,
-    "verbosity": -1,
-    "seed": 0,
-    "deterministic": True,
-    "force_row_wise": True,
-    "num_threads": 1,
-}
 
 
 class Together(Guard):
@@ -40,7 +32,9 @@ class Together(Guard):
         rows = np.random.default_rng(subject.seed).permutation(len(subject.target))[:MOST_RECORDS]
         encoder = Encoder(specs, subject.seed)
         target = (
-            ranked(subject.target[rows]) if subject.outcome.task == "regression" else subject.target[rows].astype(float)
+            clipped(subject.target[rows])
+            if subject.outcome.task == "regression"
+            else subject.target[rows].astype(float)
         )
         half = len(rows) // 2
         columns = {spec.name: subject.columns[spec.name].take(rows) for spec in specs}
@@ -62,14 +56,13 @@ class Together(Guard):
 
 def _quality(learn: np.ndarray, hold: np.ndarray, target: np.ndarray, half: int, task: str) -> tuple[float, np.ndarray]:
     """(AUC or R2 on the held-out half, gain of each feature)."""
-    kind = "l2" if task == "regression" else "binary"
-    booster = lightgbm.train(PARAMS | {"objective": kind}, lightgbm.Dataset(learn, target[:half]), 120)
-    guess, seen = np.asarray(booster.predict(hold)), target[half:]
+    member = LightGBM(Job(task, 2, threads=1)).fit(learn, target[:half], QUICK, Practice())
+    guess, seen = member.predict(hold), target[half:]
     if task == "regression":
         quality = 1 - float(np.mean((seen - guess) ** 2)) / max(float(np.var(seen)), 1e-12)
     else:
-        quality = auc(seen, guess) if 0 < seen.sum() < len(seen) else 0.5
-    return quality, booster.feature_importance("gain")
+        quality = auc(seen, guess[:, 1]) if 0 < seen.sum() < len(seen) else 0.5
+    return quality, member.booster.feature_importance("gain")
 
 
 GUARD = Together()

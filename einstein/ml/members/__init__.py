@@ -1,4 +1,4 @@
-"""The families of models. Each keeps its own native file format; none needs pickle.
+"""The families of models. All with trees are kept as LightGBM's text, the linear one as JSON; none needs pickle.
 
 A member is fitted on a float32 matrix and answers with probabilities (records, classes) or numbers (records,), and with
 contributions (records, features) that add up, with a constant, to the margin of the class asked for.
@@ -14,6 +14,5 @@ from einstein.ml.members.linear import Linear
 from einstein.ml.members.xg_boost import XGBoost
 
 FAMILIES: dict[str, type[Member]] = {family.kind: family for family in (Linear, LightGBM, CatBoost, XGBoost, Forest)}
-
 
 __all__ = ["FAMILIES", "Member"]

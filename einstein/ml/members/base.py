@@ -87,7 +87,7 @@ class Member:
         raise NotImplementedError
 
     def leaves(self, features: np.ndarray, trees: int) -> np.ndarray | None:
-        """(records, at most `trees`) the leaf of each record in evenly chosen trees; None when there are no trees."""
+        """(records, at most `trees`) the leaf of each record in the first trees; None when there are no trees."""
         return None
 
     def freeze(self) -> Member:

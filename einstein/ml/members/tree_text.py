@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightgbm
 import numpy as np
@@ -109,5 +108,6 @@ def _words(array: np.ndarray, form: str = "%d") -> str:
     return " ".join([form % item for item in array.tolist()])
 
 
-def objective_of(task: str, classes: int) -> Any:
+def objective_of(task: str, classes: int) -> str:
+    """The line that names how raw sums become an answer."""
     return OBJECTIVE_LINES[task].format(classes=classes)
