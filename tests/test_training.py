@@ -86,6 +86,23 @@ def test_enabling_twice_scores_once(scored, owner):
     assert Run.objects.filter(kind="score").count() == before
 
 
+def test_the_scorecard_says_whether_more_records_would_help(client, owner, workspace, scored):
+    client.force_login(owner)
+    curve = scored.champion.facts["scorecard"]["learning_curve"]
+    page = client.get(f"/w/{workspace.slug}/predictions/{scored.id}/versions/1/").content.decode()
+    assert curve["words"] in page
+    assert f"Tells the two answers apart {round(100 * curve['points'][-1][1])} times out of 100" in page
+
+
+def test_a_model_no_better_than_guessing_says_why(client, owner, workspace, scored):
+    version = scored.champion
+    version.facts["scorecard"] |= {"grade": "E", "verdict": "This is no better than guessing, because it rained."}
+    version.save()
+    client.force_login(owner)
+    page = client.get(f"/w/{workspace.slug}/predictions/{scored.id}/versions/1/").content.decode()
+    assert "because it rained" in page
+
+
 def test_the_scorecard_speaks_in_counts_and_downloads_every_number(client, owner, workspace, scored):
     client.force_login(owner)
     page = client.get(f"/w/{workspace.slug}/predictions/{scored.id}/versions/1/").content.decode()

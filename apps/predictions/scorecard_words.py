@@ -29,11 +29,13 @@ METRIC_WORDS = {
 def scorecard_page(prediction: Prediction, version: ModelVersion) -> dict[str, Any]:
     """Everything the scorecard template shows."""
     card, nouns = version.scorecard, plural(prediction.dataset.noun)
-    grade, meaning = GRADE_WORDS[card["grade"]], MEANINGS[card["grade"]]
+    grade = GRADE_WORDS[card["grade"]]
+    # Of a model that is no better than guessing, the engine knows why; scorecards of early versions do not hold it.
+    meaning = card.get("verdict", MEANINGS["E"]) if card["grade"] == "E" else MEANINGS[card["grade"]]
     page: dict[str, Any] = {
         "card": card, "nouns": nouns, "grade_word": grade, "meaning": meaning, "metrics": _metrics(card), "outcome_words": outcome_words(prediction),
         "headline": _headline(prediction.task, card), "drivers": card["drivers"][:6], "minor": [d["field"] for d in card["drivers"] if d["share"] < 0.01],
-        "largest": max((driver["share"] for driver in card["drivers"]), default=1) or 1,
+        "learning": _learning(prediction.task, card), "largest": max((driver["share"] for driver in card["drivers"]), default=1) or 1,
     }  # fmt: skip
     if prediction.task == "binary":
         top = card["top"]
@@ -45,6 +47,15 @@ def scorecard_page(prediction: Prediction, version: ModelVersion) -> dict[str, A
     elif prediction.task == "regression":
         page["pairs"] = charts.said_and_true(card, prediction.outcome_field)
     return page
+
+
+def _learning(task: str, card: dict[str, Any]) -> list[tuple[int, str]]:
+    """(records learnt from, how good that was); [] when there were too few records to ask."""
+    words = charts.quality_words(task)[0]
+    return [
+        (records, words.format(round(100 * quality)))
+        for records, quality in card.get("learning_curve", {}).get("points", [])
+    ]
 
 
 def _headline(task: str, card: dict[str, Any]) -> tuple[str, str]:

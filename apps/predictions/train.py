@@ -62,7 +62,6 @@ def train(work: Work) -> None:
         (home / "job.json").write_text(json.dumps(asdict(request)))
         _run_child(work, home)
         facts = read_facts(home / "model")
-        facts["hash"] = storage.sha256_of(home / "model" / "manifest.json")
         key = storage.key_for(work.workspace_id, "models", version.id, f"{work.run_id}-{work.lease}")
         storage.put_folder(home / "model", key)
     with work.fenced():

@@ -264,7 +264,8 @@ def findings_of(prediction: Prediction) -> list[Finding]:
     specs = [
         spec for name, spec in specs_of(prediction.dataset).items() if name not in hidden and name in table.columns
     ]
-    return inspect_fields(table[outcome.known].reset_index(drop=True), specs[:FIELDS_CHECKED], outcome)
+    known = table[outcome.known].reset_index(drop=True)
+    return inspect_fields(known, specs[:FIELDS_CHECKED], outcome, time_field=prediction.time_field or None)
 
 
 def counts_of(prediction: Prediction) -> dict[str, int]:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -122,31 +120,8 @@ def _train(options: argparse.Namespace) -> None:
         target=options.target, task=options.task, positive=options.positive, ignore=options.ignore, keep=options.keep,
         time_field=options.time, budget=options.budget, trials=options.trials, seed=options.seed, threads=options.threads, started=began,
     )  # fmt: skip
-    with _whole_or_nothing(options.out) as folder:
-        facts = train(table, request, folder, _progress)
+    facts = train(table, request, options.out, _progress)
     _say(options, _summary(facts), _train_sentences(facts, options.out))
-
-
-class _whole_or_nothing:  # noqa: N801 reads as a statement
-    """A folder that takes its place only when everything in it is written."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-
-    def __enter__(self) -> Path:
-        self.place.parent.mkdir(parents=True, exist_ok=True)
-        self.draft = Path(tempfile.mkdtemp(prefix=f".{self.place.name}-", dir=self.place.parent))
-        return self.draft
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None:
-            if self.place.exists():
-                for old in self.place.glob("member-*"):
-                    old.unlink()
-            self.place.mkdir(exist_ok=True)
-            for path in sorted(self.draft.iterdir(), key=lambda path: path.name == "manifest.json"):
-                path.replace(self.place / path.name)
-        shutil.rmtree(self.draft, ignore_errors=True)
 
 
 def _progress(event: dict[str, Any]) -> None:
@@ -228,7 +203,7 @@ def _inspect(options: argparse.Namespace) -> None:
     ]
     _say(
         options,
-        _summary(facts | {"hash": facts.get("hash", "")}) | {"fields": facts["fields"], "drivers": card["drivers"]},
+        _summary(facts) | {"fields": facts["fields"], "drivers": card["drivers"]},
         sentences,
     )
 

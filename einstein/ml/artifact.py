@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,20 @@ def outputs_of(job: Job, guess: np.ndarray) -> np.ndarray:
     return guess.argmax(axis=1) if job.task == "multiclass" else np.zeros(len(guess), dtype=int)
 
 
-def save_model(model: Model, folder: Path) -> str:
-    """Write the model; return the hash that names it (of its manifest)."""
-    folder.mkdir(parents=True, exist_ok=True)
+def save_model(model: Model, place: Path) -> str:
+    """Write the model; return the hash that names it (of its manifest). A model takes its place whole or not at all."""
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".draft-", dir=place) as name:
+        draft = Path(name)
+        digest = _write_model(model, draft)
+        for old in place.glob("member-*"):
+            old.unlink()
+        for path in sorted(draft.iterdir(), key=lambda path: path.name == MANIFEST):
+            path.replace(place / path.name)  # the manifest last: without it there is no model
+    return digest
+
+
+def _write_model(model: Model, folder: Path) -> str:
     names = []
     for number, part in enumerate(model.parts):
         names.append(f"member-{number}{part.member.suffix}")
@@ -152,9 +164,9 @@ def _read_part(item: dict[str, Any], job: Job, folder: Path) -> Part:
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """The facts of a stored model (outcome, scorecard, reference) without loading its members."""
+    """The facts of a stored model (outcome, scorecard, reference, and the hash that names it) without loading its members."""
     _verified_manifest(folder, None)
-    return json.loads((folder / "facts.json").read_text())
+    return json.loads((folder / "facts.json").read_text()) | {"hash": _hash(folder / MANIFEST)}
 
 
 def _verified_manifest(folder: Path, expected_hash: str | None) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = la
     job = Job(outcome.task, len(outcome.classes), request.seed, request.threads, slices.by_time)
     known = _Known(records, outcome, read_columns(records, specs), slices, job)
     found, specs, useless = _searched(known, specs, request, clock, tell)
-    blend = choose_blend(found.trials, found.folds)
+    blend, curve = choose_blend(found.trials, found.folds), learning_curve(found.folds)
 
     tell({"stage": LAST_STAGES[0]})
     model = _fitted(known, specs, blend, slices.learn, clock)
@@ -82,7 +82,7 @@ def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = la
     facts |= _facts(known, specs, [*findings, *useless], request)
     facts |= band_facts(model, facts, known.part(slices.test))
     facts["scorecard"] |= {
-        "learning_curve": learning_curve(found.folds), "drivers": explain.drivers(model, known.table.iloc[slices.test]), "refitted": refitted, "tried": len(found.trials), "estimator": model.title,
+        "learning_curve": curve, "drivers": explain.drivers(model, known.table.iloc[slices.test]), "refitted": refitted, "tried": len(found.trials), "estimator": model.title,
         "members": [[part.member.title, part.weight] for part in model.parts], "seconds": round(clock.spent, 2),
     }  # fmt: skip
     model.facts = facts

@@ -59,10 +59,10 @@ def test_a_training_is_stopped_within_two_seconds_and_leaves_no_half_model(tmp_p
     child.send_signal(signal.SIGINT)
     child.wait(timeout=30)
     assert time.monotonic() - began < 2
-    assert not (tmp_path / "m").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_short_budget_is_kept(tmp_path):
+def test_ten_seconds_are_enough_for_a_model(tmp_path):
     facts = json.loads(call("train", FILE, "--target", "Churn", "--budget", "10", "--out", tmp_path / "m").stdout)
     assert facts["tried"] >= 2
     assert facts["metrics"]["auc"]["value"] > 0.7
