@@ -24,18 +24,33 @@ def reasons_of(table: pd.DataFrame, fields: list[str], effects: np.ndarray, coun
     `effects` (records, fields) in the order of `fields`.
     """
     strength = np.abs(effects)
-    shares = strength / np.maximum(strength.sum(axis=1, keepdims=True), 1e-12)
     order = strongest(strength, count)
-    shown = {place: _shown(table, fields[place]) for place in np.unique(order).tolist()}
-    picked = np.take_along_axis(shares, order, axis=1).round(4).tolist()
-    raised = (np.take_along_axis(effects, order, axis=1) > 0).tolist()
+    shares = np.take_along_axis(strength, order, axis=1) / np.maximum(strength.sum(axis=1, keepdims=True), 1e-12)
+    raises = np.take_along_axis(effects, order, axis=1) > 0
+    # Place after place, whole columns at once: a list a record would cost more than the model itself.
+    places = [
+        _reasons_at(table, fields, order[:, k], raises[:, k], shares[:, k].round(4)) for k in range(order.shape[1])
+    ]
+    return [[found for found in why if found["share"] >= LEAST_SHARE] for why in zip(*places, strict=True)]
+
+
+def _reasons_at(
+    table: pd.DataFrame, fields: list[str], chosen: np.ndarray, raises: np.ndarray, shares: np.ndarray
+) -> list[dict[str, Any]]:
+    """The reason at one place of the order, for every record; `chosen` (records,) are numbers of fields."""
+    values = np.empty(len(chosen), dtype="object")
+    for place in np.unique(chosen).tolist():
+        rows = chosen == place
+        if fields[place] in table.columns:
+            values[rows] = _shown(table[fields[place]][rows])
+    names = np.array(fields, dtype="object")[chosen].tolist()
+    words = np.where(raises, "raises", "lowers").tolist()
+    sizes = np.where(shares >= STRONG, "a lot", np.where(shares < WEAK, "a little", "")).tolist()
     return [
-        [
-            reason(fields[place], shown[place][row], up, share)
-            for place, up, share in zip(places, raised[row], picked[row], strict=True)
-            if share >= LEAST_SHARE
-        ]
-        for row, places in enumerate(order.tolist())
+        {"field": name, "value": value, "direction": direction, "size": size, "share": share}
+        for name, value, direction, size, share in zip(
+            names, values.tolist(), words, sizes, shares.tolist(), strict=True
+        )
     ]
 
 
@@ -111,7 +126,7 @@ def _value_effects(values: pd.Series, spec: FieldSpec, effect: np.ndarray, large
 
 def reason(field: str, value: str | None, raises: bool, share: float) -> dict[str, Any]:
     return {
-        "field": field, "value": value, "direction": "raises" if raises else "lowers", "size": _size(share, STRONG, WEAK), "share": round(share, 4),
+        "field": field, "value": value, "direction": "raises" if raises else "lowers", "size": _size(share, STRONG, WEAK), "share": share,
     }  # fmt: skip
 
 
@@ -125,8 +140,6 @@ def shown_value(value: Any) -> str | None:
     return text[:SHOWN_VALUE] or None
 
 
-def _shown(table: pd.DataFrame, name: str) -> list[str | None]:
-    if name not in table.columns:
-        return [None] * len(table)
-    codes, levels = text_codes(table[name])
-    return text_of(codes, [level[:SHOWN_VALUE] for level in levels]).tolist()
+def _shown(values: pd.Series) -> np.ndarray:
+    codes, levels = text_codes(values)
+    return text_of(codes, [level[:SHOWN_VALUE] for level in levels])

@@ -17,17 +17,28 @@ BAGGED_UP_TO = 5000  # records; few records make one fit a matter of luck, so se
 BAGS = 3
 
 
+def bags_of(records: int) -> int:
+    """With how many seeds each member is fitted where so many records are known."""
+    return BAGS if records <= BAGGED_UP_TO else 1
+
+
 def fit_parts(
-    blend: Blend, features: np.ndarray, target: np.ndarray, job: Job, deadline: float, bags_time: float | None
+    blend: Blend,
+    features: np.ndarray,
+    target: np.ndarray,
+    job: Job,
+    deadline: float,
+    bags: int,
+    bags_time: float | None,
 ) -> list[Part]:
     """Fit every trial of the blend on (records, features) and targets in the user's unit or class numbers.
 
-    On few records each is fitted with several seeds, as far as `bags_time` seconds allow (None: always).
+    Each with `bags` seeds, as far as `bags_time` seconds allow (None: always).
     """
     parts: list[Part] = []
     began = time.monotonic()
     for trial, weight in blend.parts:
-        count = BAGS if len(target) <= BAGGED_UP_TO and trial.kind != "linear" else 1
+        count = bags if trial.kind != "linear" else 1
         made: list[Part] = []
         for bag in range(count):
             if (

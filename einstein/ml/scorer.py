@@ -52,15 +52,9 @@ def score_one(model: Model, record: dict[str, Any], reasons: int = 3) -> Scores:
         whole = sum(strength) or 1.0
         fields = model.encoder.fields
         for place in sorted(range(len(strength)), key=lambda place: -strength[place])[:reasons]:
-            if strength[place] / whole >= LEAST_SHARE:
-                why.append(
-                    reason(
-                        fields[place],
-                        shown_value(record.get(fields[place])),
-                        effects[place] > 0,
-                        strength[place] / whole,
-                    )
-                )
+            share = round(strength[place] / whole, 4)
+            if share >= LEAST_SHARE:
+                why.append(reason(fields[place], shown_value(record.get(fields[place])), effects[place] > 0, share))
     return _scores(model, guess, [why])
 
 

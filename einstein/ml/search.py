@@ -19,7 +19,7 @@ from einstein.ml.scale import log_may_help
 from einstein.ml.trials import Trial, run_trial
 
 Progress = Callable[[dict[str, Any]], None]
-MOST_ROUNDS = 2000
+MOST_ROUNDS = 800  # trees; more, at a smaller rate, gain little and cost every score
 SEARCHED = 3  # families that are searched: those whose best trial is best
 PAYS = 0.001  # share of the loss that `auto` wants to gain ...
 STILL = 10  # ... within so many trials, else it stops
@@ -141,7 +141,7 @@ def portfolio(size: int, job: Job) -> list[tuple[str, dict[str, Any]]]:
         ("extra_tree", trees),
         ("xgboost", xgb),
         ("lgbm", light | {"extra": True, "leaves": 2 * light["leaves"], "columns": 0.8}),
-        ("catboost", cat | {"depth": 3 if small else 8, "columns": 0.5, "l2": 8.0}),
+        ("catboost", cat | {"depth": 3 if small else 5, "columns": 0.5, "l2": 8.0}),
         ("linear", {"penalty": 100.0}),
         ("lgbm", light | {"leaves": 4 if small else 64, "columns": 0.3, "l2": 10.0, "least": 5 if small else 10}),
         ("extra_tree", trees | {"features": 0.8, "least": 6}),

@@ -18,7 +18,7 @@ from einstein.ml.columns import Column
 from einstein.ml.errors import DataProblem
 from einstein.ml.explainer import fit_explainer
 from einstein.ml.features import Encoder, read_columns
-from einstein.ml.fit import fit_parts, seconds_of
+from einstein.ml.fit import bags_of, fit_parts, seconds_of
 from einstein.ml.folds import make_folds
 from einstein.ml.guards import Finding, inspect_fields
 from einstein.ml.learning_curve import learning_curve
@@ -154,6 +154,7 @@ def _fitted(known: _Known, specs: list[FieldSpec], blend: Blend, rows: np.ndarra
         known.outcome.target[rows],
         known.job,
         clock.at(LATEST_SHARE),
+        bags_of(len(known.table)),
         bags_time=None if clock.counted else 0.3 * clock.left,
     )
     return Model(known.job, encoder, parts, blend.calibration)

@@ -1,4 +1,4 @@
-"""The families of models. All with trees are kept as LightGBM's text, the linear one as JSON; none needs pickle.
+"""The families of models. XGBoost and forests are kept as LightGBM's text, CatBoost in its own format, the linear one as JSON; none needs pickle.
 
 A member is fitted on a float32 matrix and answers with probabilities (records, classes) or numbers (records,), and with
 contributions (records, features) that add up, with a constant, to the margin of the class asked for.

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+FEW = 100  # records that a second core is not worth waking for
 PATIENCE = 40  # trees without gain on the held-out records before boosting stops
 
 

@@ -11,6 +11,7 @@ from flaml import tune
 from einstein.ml.members.base import PATIENCE, Job, Practice, two_columns
 from einstein.ml.members.tree_text import TreeText
 
+MOST_LEAVES = 128  # of a tree: exact contributions cost leaves times depth squared
 OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "l2"}
 
 
@@ -20,7 +21,7 @@ class LightGBM(TreeText):
     @classmethod
     def space(cls, records: int) -> dict[str, Any]:
         return {
-            "leaves": tune.lograndint(4, max(8, min(512, records // 20))), "rate": tune.loguniform(0.01, 0.2), "least": tune.lograndint(2, 100),
+            "leaves": tune.lograndint(4, max(8, min(MOST_LEAVES, records // 20))), "rate": tune.loguniform(0.03, 0.2), "least": tune.lograndint(2, 100),
             "columns": tune.uniform(0.2, 1.0), "rows": tune.uniform(0.5, 1.0), "l1": tune.loguniform(1e-3, 10.0), "l2": tune.loguniform(1e-3, 30.0),
         }  # fmt: skip
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 
-from einstein.ml.members.base import Member, pick_output
+from einstein.ml.members.base import FEW, Member, pick_output
 
 NAN_LEFT, NAN_RIGHT = 10, 8  # LightGBM's decision types: missing is NaN and goes left, or right
 OBJECTIVE_LINES = {
@@ -55,7 +55,7 @@ class TreeText(Member):
         return np.asarray(self.booster.predict(features, num_threads=threads or self._threads(features)))
 
     def _threads(self, features: np.ndarray) -> int:
-        return 1 if len(features) < 100 else self.job.threads
+        return 1 if len(features) < FEW else self.job.threads
 
 
 @dataclass

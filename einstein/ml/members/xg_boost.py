@@ -26,7 +26,7 @@ class XGBoost(TreeText):
     @classmethod
     def space(cls, records: int) -> dict[str, Any]:
         return {
-            "depth": tune.randint(2, 11), "rate": tune.loguniform(0.01, 0.3), "weight": tune.loguniform(0.5, 50.0), "columns": tune.uniform(0.2, 1.0),
+            "depth": tune.randint(2, 11), "rate": tune.loguniform(0.03, 0.3), "weight": tune.loguniform(0.5, 50.0), "columns": tune.uniform(0.2, 1.0),
             "rows": tune.uniform(0.5, 1.0), "l1": tune.loguniform(1e-3, 10.0), "l2": tune.loguniform(1e-2, 30.0),
         }  # fmt: skip
 
