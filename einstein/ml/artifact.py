@@ -9,6 +9,7 @@ import hashlib
 import json
 import tempfile
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +19,13 @@ from einstein.ml.blend import calibrated
 from einstein.ml.errors import DataProblem
 from einstein.ml.explainer import Explainer
 from einstein.ml.features import Encoder
-from einstein.ml.members import FAMILIES, Member
+from einstein.ml.members import FAMILIES
 from einstein.ml.members.base import Job
+from einstein.ml.part import Part
 from einstein.ml.scale import Scale
 
 FORMAT = 2  # 1: one weight a member, features by one-hot and statistics, exact SHAP for every score
 MANIFEST = "manifest.json"
-
-
-@dataclass
-class Part:
-    """One member of the blend: its weight, and for numbers the scale it learnt on."""
-
-    member: Member
-    weight: float
-    scale: Scale | None = None
-    seconds: float = 0.0  # that fitting it took; not stored
-
-    def guess(self, features: np.ndarray) -> np.ndarray:
-        """(records, classes) probabilities or (records,) numbers in the user's unit."""
-        found = self.member.predict(features)
-        return self.scale.back(found) if self.scale else found
 
 
 @dataclass
@@ -78,18 +65,21 @@ class Model:
         output = outputs_of(self.job, guess)
         if self.explainer is None:
             return self.exact_effects(features, output)
-        return self.explainer.effects([part.member for part in self.parts], features, output)
+        found = self.explainer.effects(self.parts, features, output)
+        plain = [part for part in self.parts if part.member.plain]
+        return found + self._folded(plain, features, output) if plain else found
 
     def exact_effects(self, features: np.ndarray, output: np.ndarray) -> np.ndarray:
         """The same by exact tree SHAP, hundreds of times slower: the yardstick, and what the explainer learns from."""
+        return self._folded(self.parts, features, output)
+
+    def _folded(self, parts: list[Part], features: np.ndarray, output: np.ndarray) -> np.ndarray:
         total = np.zeros(features.shape)
-        for part in self.parts:
-            total += (
-                part.weight * (part.scale.slope if part.scale else 1.0) * part.member.contributions(features, output)
-            )
+        for part in parts:
+            total += part.contributions(features, output)
         return total @ self.fold
 
-    @property
+    @cached_property
     def fold(self) -> np.ndarray:
         """(features, fields): which field each feature's effect goes to."""
         place = {name: number for number, name in enumerate(self.encoder.fields)}

@@ -1,9 +1,9 @@
-"""Contributions at the speed of a look-up: exact tree SHAP of a sample, spread over the leaves that its records fall into.
+"""Contributions at the speed of a look-up: exact tree SHAP, spread over the leaves that records fall into.
 
-Exact SHAP costs hundreds of microseconds a record. Here each leaf of up to 200 trees of the model holds one number a field, and
-a record's effects are the sums over its leaves. The numbers are the ridge regression of exact SHAP values (sampled records,
-fields) on which leaves the records are in, solved by conjugate gradients. It works for any blend with trees in it, as the
-regression is on the blend's own SHAP values; a model without trees is explained exactly. `make bench-explain` measures it.
+Exact SHAP costs hundreds of microseconds a record. Here each leaf of some hundred trees of the model holds one number a field, and
+a record's effects are the sums over its leaves. Where a leaf alone settles what its tree contributes (CatBoost's) the numbers are
+exact. What these leave open, the other trees, is the ridge regression of exact SHAP values (sampled records, fields) on which
+leaves the records are in, solved by conjugate gradients. `make bench-explain` measures both.
 """
 
 from __future__ import annotations
@@ -16,41 +16,46 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from einstein.ml.members import Member
 from einstein.ml.members.base import Job
+from einstein.ml.part import Part
 
-MOST_TREES = 200
+MOST_EXACT, MOST_LEARNT = 400, 150  # trees whose leaves hold exact numbers, and learnt ones
+MOST_NUMBERS = 8_000_000  # in the tables of all classes
+LEAST_LEARNT = 40  # trees of one member
 PENALTY = 5.0
 STEPS = 30
 LEAST_SAMPLE, MOST_SAMPLE = 60, 4000
-TIMED = 20  # records explained first, to see what one costs
 COUNTED_SAMPLE = 1500
-LEAST_OF_CLASS = 30  # sampled records of a class for a table of its own
-CHUNK = 20_000
-ARRAYS = ("sizes", "tables", "means", "table_of")
+LEAST_OF_CLASS = 30  # sampled records of a class for learning from it alone
+CHUNK = 4000
+ARRAYS = ("sizes", "tables", "means")
 
 
 @dataclass
 class Explainer:
-    """`trees`: per used member (its number, how many trees); `sizes`: leaves of each tree; `tables`: (tables, leaves, fields).
+    """`trees`: (number of the part, how many of its trees); `sizes`: leaves of each tree; `tables`: (outputs, leaves, fields).
 
-    `table_of` (classes,) says which table explains a class: its own, or the first, which was learnt from all sampled records.
+    `means` (outputs, fields) are what a record has before any leaf.
     """
 
     trees: list[tuple[int, int]]
     sizes: np.ndarray
     tables: np.ndarray
     means: np.ndarray
-    table_of: np.ndarray
 
-    def effects(self, members: list[Member], features: np.ndarray, output: np.ndarray) -> np.ndarray:
+    def effects(self, parts: list[Part], features: np.ndarray, output: np.ndarray) -> np.ndarray:
         """(records, fields): how each field moves each record's class `output` (or number) away from the average."""
         found = np.empty((len(features), self.tables.shape[2]), dtype="float32")
         for start in range(0, len(features), CHUNK):
             part = slice(start, start + CHUNK)
-            cells = self._cells(members, features[part])
-            found[part] = self._summed(cells, self.table_of[output[part]])
+            cells = self.cells(parts, features[part])
+            found[part] = _looked_up(cells, self.tables, output[part]) + self.means[output[part]]
         return found
+
+    def cells(self, parts: list[Part], features: np.ndarray) -> np.ndarray:
+        """(records, trees): each record's places in the tables."""
+        found = (parts[number].member.leaves(features, count) for number, count in self.trees)
+        return _cells_of(np.hstack([leaves for leaves in found if leaves is not None]), self.sizes)
 
     def to_json(self) -> dict[str, Any]:
         return {"trees": [list(pair) for pair in self.trees]}
@@ -63,95 +68,147 @@ class Explainer:
         kept = [arrays.pop(f"explainer/{name}") for name in ARRAYS]
         return cls([(number, count) for number, count in data["trees"]], *kept)
 
-    def _cells(self, members: list[Member], features: np.ndarray) -> np.ndarray:
-        return _cells_of(_leaves(members, features, self.trees), self.sizes)
 
-    def _summed(self, cells: np.ndarray, table: np.ndarray) -> np.ndarray:
-        if len(cells) == 1:
-            return self.tables[table[0]][cells[0]].sum(axis=0, dtype="float64")[None, :] + self.means[table[0]]
-        matrix = _indicator(cells, self.tables.shape[1])
-        found = np.empty((len(cells), self.tables.shape[2]), dtype="float32")
-        for number in np.unique(table):
-            rows = table == number
-            found[rows] = (matrix if rows.all() else matrix[rows]) @ self.tables[number] + self.means[number]
-        return found
+@dataclass(frozen=True)
+class _Share:
+    """The first trees of a part: leaves of each, and the leaves' exact numbers (outputs, leaves, fields) where there are such."""
+
+    number: int
+    sizes: np.ndarray
+    table: np.ndarray | None = None
 
 
 def fit_explainer(
-    members: list[Member],
-    weights: np.ndarray,
-    features: np.ndarray,
-    contributions: Callable[[np.ndarray], np.ndarray],
-    output: np.ndarray,
-    seconds: float | None,
-    job: Job,
+    parts: list[Part], fold: np.ndarray, features: np.ndarray, output: np.ndarray, seconds: float | None, job: Job
 ) -> Explainer | None:
-    """Learn the leaf tables from `contributions(rows)` -> (rows, fields) exact effects; None when no member has trees.
+    """Fill the tables for all parts but those whose exact contributions cost next to nothing; None when there are no others.
 
-    `output` (records,) is the class each record is explained for (0 throughout for two classes and numbers). `seconds` bounds
-    the time for exact contributions; None takes a fixed sample, so that the outcome depends on the seed alone.
+    `fold` (features, fields) says which field each feature's effect goes to; `features` (records, features) are those to learn
+    from, `output` (records,) the class each is explained for (0 throughout for two classes and numbers). `seconds` bounds the
+    time for exact contributions; None takes a fixed sample, so that the outcome depends on the seed alone.
     """
-    trees = _choose_trees(members, weights, features[:2])
-    if not trees:
-        return None
     rows = np.random.default_rng(job.seed).permutation(len(features))[:MOST_SAMPLE]
-    exact = _within(contributions, rows, seconds)
-    rows = rows[: len(exact)]
-    leaves = _leaves(members, features[rows], trees)
-    sizes = leaves.max(axis=0).astype("int64") + 2
-    cells, width = _cells_of(leaves, sizes), int(sizes.sum())
-    groups = [np.ones(len(rows), dtype=bool)]
-    table_of = np.zeros(job.outputs, dtype="int64")
-    for number in range(job.outputs if job.outputs > 1 else 0):
-        mine = output[rows] == number
-        if mine.sum() >= LEAST_OF_CLASS:
-            table_of[number] = len(groups)
-            groups.append(mine)
-    means = np.array([exact[mine].mean(axis=0) for mine in groups], dtype="float32")
-    tables = [
-        _ridge(_indicator(cells[mine], width), (exact[mine] - mean).astype("float32"))
-        for mine, mean in zip(groups, means, strict=True)
-    ]
-    return Explainer(trees, sizes, np.array(tables), means, table_of)
+    shares = _exact_shares(parts, fold, job)
+    if sum(parts[share.number].weight for share in shares) < 0.5 * sum(part.weight for part in parts):
+        shares += _learnt_shares(parts, {share.number for share in shares}, features[rows], job)
+    if not shares:
+        return None
+    sizes = np.concatenate([share.sizes for share in shares])
+    tables = np.zeros((job.outputs, int(sizes.sum()), fold.shape[1]), dtype="float32")
+    explainer = Explainer(
+        [(share.number, len(share.sizes)) for share in shares], sizes, tables, np.zeros_like(tables[:, 0])
+    )
+    start = 0
+    for share in shares:
+        end = start + int(share.sizes.sum())
+        if share.table is not None:
+            tables[:, start:end] = share.table
+        start = end
+    exact = [share for share in shares if share.table is not None]
+    others = [
+        part for number, part in enumerate(parts)
+        if not part.member.plain and number not in {share.number for share in exact}
+    ]  # fmt: skip
+    told = _within(lambda chosen: _exact(others, fold, features[chosen], output[chosen]), rows, seconds)
+    rows = rows[: len(told)]
+    for share in exact:
+        part = parts[share.number]
+        later = part.member.contributions_after(len(share.sizes), features[rows], output[rows])
+        if later is not None:
+            told += part.step * later @ fold
+    if told.any():
+        _learn(explainer, explainer.cells(parts, features[rows]), told, output[rows])
+    return explainer
+
+
+def _exact(parts: list[Part], fold: np.ndarray, features: np.ndarray, output: np.ndarray) -> np.ndarray:
+    """(records, fields) exact contributions of some parts together."""
+    return sum((part.contributions(features, output) for part in parts), np.zeros(features.shape)) @ fold
+
+
+def _exact_shares(parts: list[Part], fold: np.ndarray, job: Job) -> list[_Share]:
+    """As many trees as fit of the parts whose leaves settle everything, by weight."""
+    left = min(MOST_EXACT, MOST_NUMBERS // (64 * job.outputs * fold.shape[1]))
+    shares = []
+    exact = [number for number in _heaviest(parts) if parts[number].member.leaf_effects(1, len(fold)) is not None]
+    for place, number in enumerate(exact):
+        asked = round(left * parts[number].weight / sum(parts[other].weight for other in exact[place:]))
+        told = parts[number].member.leaf_effects(asked, len(fold)) if asked else None
+        if told is not None:
+            sizes, effects = told
+            shares.append(_Share(number, sizes, parts[number].step * effects @ fold))
+            left -= len(sizes)
+    return shares
+
+
+def _learnt_shares(parts: list[Part], taken: set[int], features: np.ndarray, job: Job) -> list[_Share]:
+    """The heaviest other parts' trees. A leaf none of the records is in shares a last, empty one of its tree."""
+    shares, left = [], MOST_LEARNT
+    for number in _heaviest(parts):
+        leaves = parts[number].member.leaves(features, left) if number not in taken and left >= LEAST_LEARNT else None
+        if leaves is not None and leaves.shape[1]:
+            shares.append(_Share(number, leaves.max(axis=0).astype("int64") + 2))
+            left -= leaves.shape[1]
+    return shares
+
+
+def _heaviest(parts: list[Part]) -> list[int]:
+    return np.argsort([-part.weight for part in parts], kind="stable").tolist()
+
+
+def _learn(explainer: Explainer, cells: np.ndarray, rest: np.ndarray, output: np.ndarray) -> None:
+    """Add to the tables what the leaves tell of `rest` (records, fields): for each class from its own records, if these are enough."""
+
+    def learnt(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean = rest[rows].mean(axis=0).astype("float32")
+        matrix = _indicator(cells[rows], explainer.tables.shape[1])
+        return mean, _ridge(matrix, (rest[rows] - mean).astype("float32"))
+
+    everybody = np.ones(len(output), dtype=bool)
+    common = learnt(everybody)
+    for number in range(len(explainer.tables)):
+        mine = output == number
+        mean, table = learnt(mine) if LEAST_OF_CLASS <= mine.sum() < len(mine) else common
+        explainer.means[number] += mean
+        explainer.tables[number] += table
+
+
+def _looked_up(cells: np.ndarray, tables: np.ndarray, output: np.ndarray) -> np.ndarray:
+    """(records, fields) sums over each record's cells in its class's table."""
+    if len(cells) == 1:
+        return tables[output[0]][cells[0]].sum(axis=0, dtype="float64")[None, :]
+    matrix = _indicator(cells, tables.shape[1])
+    found = np.empty((len(cells), tables.shape[2]), dtype="float32")
+    for number in np.unique(output):
+        rows = output == number
+        found[rows] = (matrix if rows.all() else matrix[rows]) @ tables[number]
+    return found
 
 
 def _cells_of(leaves: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Places in the tables, (records, trees). A leaf no sampled record was in shares the last, empty cell of its tree."""
-    return np.minimum(leaves, sizes - 1) + np.concatenate([[0], np.cumsum(sizes)[:-1]])
-
-
-def _leaves(members: list[Member], features: np.ndarray, trees: list[tuple[int, int]]) -> np.ndarray:
-    """(records, trees) of all chosen members."""
-    found = (members[number].leaves(features, count) for number, count in trees)
-    return np.hstack([leaves for leaves in found if leaves is not None])
+    found = np.minimum(leaves, (sizes - 1).astype("int32"))
+    found += np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype("int32")
+    return found
 
 
 def _within(contributions: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, seconds: float | None) -> np.ndarray:
-    """Exact contributions of as many of the rows as fit into the time."""
+    """Exact contributions of as many of the rows as fit into the time: ever larger pieces, as a call has a cost of its own."""
     if seconds is None:
         return contributions(rows[:COUNTED_SAMPLE])
-    began = time.monotonic()
-    first = contributions(rows[:TIMED])
-    each = (time.monotonic() - began) / max(1, len(first))
-    count = int(np.clip(seconds / max(each, 1e-6), LEAST_SAMPLE, MOST_SAMPLE))
-    return np.vstack([first, contributions(rows[TIMED:count])]) if len(rows) > TIMED and count > TIMED else first
-
-
-def _choose_trees(members: list[Member], weights: np.ndarray, features: np.ndarray) -> list[tuple[int, int]]:
-    """The heaviest members' trees, at most 200 together."""
-    chosen, left = [], MOST_TREES
-    for number in np.argsort(-weights, kind="stable").tolist():
-        leaves = members[number].leaves(features, left) if left >= MOST_TREES // 4 else None
-        if leaves is not None and leaves.shape[1]:
-            chosen.append((number, leaves.shape[1]))
-            left -= leaves.shape[1]
-    return chosen
+    began, found, size = time.monotonic(), contributions(rows[:LEAST_SAMPLE]), LEAST_SAMPLE
+    while len(found) < len(rows):
+        start, passed = len(found), time.monotonic() - began
+        if passed * (start + size) / start > seconds:
+            break
+        found = np.vstack([found, contributions(rows[start : start + size])])
+        size *= 2
+    return found
 
 
 def _indicator(cells: np.ndarray, width: int) -> csr_matrix:
     count, each = cells.shape
     return csr_matrix(
-        (np.ones(count * each, dtype="float32"), cells.ravel(), np.arange(0, count * each + 1, each)),
+        (np.ones(count * each, dtype="float32"), cells.ravel(), np.arange(0, count * each + 1, each, dtype="int32")),
         shape=(count, width),
     )
 

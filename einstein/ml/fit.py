@@ -6,10 +6,11 @@ import time
 
 import numpy as np
 
-from einstein.ml.artifact import Model, Part
+from einstein.ml.artifact import Model
 from einstein.ml.blend import Blend
 from einstein.ml.members import FAMILIES
 from einstein.ml.members.base import Job, Practice
+from einstein.ml.part import Part
 from einstein.ml.trials import Trial
 
 MORE_TREES = 1.1  # a fifth more records bear a tenth more trees than the folds stopped at

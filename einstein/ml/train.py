@@ -35,7 +35,7 @@ from einstein.ml.worth import worthless_fields
 __all__ = ["LAST_STAGES", "TrainRequest", "train"]
 
 WORTH_SHARE, SEARCH_SHARE, END_SHARE, LATEST_SHARE = 0.15, 0.82, 0.95, 1.08
-EXPLAIN_SHARE = 0.12  # of the budget, for exact contributions of a sample
+EXPLAIN_SHARE = 0.06  # of the budget, for exact contributions of a sample
 MOST_SEARCHED = 150_000  # records that settings are judged on
 LAST_STAGES = ("Test the best one on the records set aside", "Write the scorecard")
 REASONED_FAMILIES = "exact tree SHAP of a sample, spread over the leaves of the trees"
@@ -177,17 +177,8 @@ def _explained(model: Model, known: _Known, clock: Clock) -> None:
     rows = np.sort(np.random.default_rng(known.job.seed).permutation(count)[:6000])
     features = model.encoder.transform(known.part(rows))
     output = outputs_of(model.job, model.predict(features))
-    members, weights = [part.member for part in model.parts], np.array([part.weight for part in model.parts])
     seconds = None if clock.counted else EXPLAIN_SHARE * clock.budget
-    model.explainer = fit_explainer(
-        members,
-        weights,
-        features,
-        lambda chosen: model.exact_effects(features[chosen], output[chosen]),
-        output,
-        seconds,
-        model.job,
-    )
+    model.explainer = fit_explainer(model.parts, model.fold, features, output, seconds, model.job)
 
 
 def _facts(known: _Known, specs: list[FieldSpec], findings: list[Finding], request: TrainRequest) -> dict[str, Any]:

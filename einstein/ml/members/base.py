@@ -59,6 +59,7 @@ class Member:
     kind: ClassVar[str]
     title: ClassVar[str]
     suffix: ClassVar[str]
+    plain: ClassVar[bool] = False  # its exact contributions cost next to nothing
     grows: ClassVar[bool] = False  # boosted: `rounds` trees, found by stopping early
 
     def __init__(self, job: Job) -> None:
@@ -91,6 +92,17 @@ class Member:
         """(records, at most `trees`) the leaf of each record in the first trees; None when there are no trees."""
         return None
 
+    def leaf_effects(self, trees: int, features: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """How many leaves each of the first trees has (trees,), and their exact contributions (outputs, leaves, features).
+
+        None where a leaf alone does not settle what its tree contributes.
+        """
+        return None
+
+    def contributions_after(self, trees: int, features: np.ndarray, output: np.ndarray) -> np.ndarray | None:
+        """`contributions` of the trees after the first ones, for members with `leaf_effects`; None when there are no more."""
+        return None
+
     def freeze(self) -> Member:
         """Become what will be read back from the file, so that scores before and after are the same bit for bit."""
         return self
@@ -100,6 +112,16 @@ class Member:
 
     def load(self, path: Path) -> Member:
         raise NotImplementedError
+
+
+def answers(sums: np.ndarray, job: Job) -> np.ndarray:
+    """(records, outputs) sums of trees -> (records, classes) probabilities, or (records,) numbers."""
+    if job.task == "regression":
+        return sums[:, 0]
+    if job.task == "binary":
+        return two_columns(1.0 / (1.0 + np.exp(-sums[:, 0])))
+    exponents = np.exp(sums - sums.max(axis=1, keepdims=True))
+    return exponents / exponents.sum(axis=1, keepdims=True)
 
 
 def two_columns(positive: np.ndarray) -> np.ndarray:

@@ -10,8 +10,10 @@ import catboost
 import numpy as np
 from flaml import tune
 
-from einstein.ml.members.base import FEW, PATIENCE, Job, Member, Practice, pick_output, two_columns
+from einstein.ml.members.base import FEW, PATIENCE, Job, Member, Practice, answers, pick_output
+from einstein.ml.members.oblivious import ObliviousTrees
 
+PIECE = 50  # trees whose contributions are held at once
 MOST_DEPTH = 6  # exact contributions cost a multiple with every level more
 LOSSES = {"binary": "Logloss", "multiclass": "MultiClass", "regression": "RMSE"}
 
@@ -64,35 +66,21 @@ class CatBoost(Member):
         return self
 
     def predict(self, features: np.ndarray, threads: int = 0) -> np.ndarray:
-        sums = self._one(features) if len(features) == 1 else self._many(features, threads or self._threads(features))
-        if self.job.task == "regression":
-            return sums[:, 0]
-        if self.job.task == "binary":
-            return two_columns(1.0 / (1.0 + np.exp(-sums[:, 0])))
-        exponents = np.exp(sums - sums.max(axis=1, keepdims=True))
+        if len(features) == 1:
+            sums = self._trees.sums_of_one(features[0])
+        else:
+            threads = threads or self._threads(features)
+            found = self.model.predict(features, prediction_type="RawFormulaVal", thread_count=threads)
+            sums = np.asarray(found).reshape(len(features), -1)
+        if self.job.task != "multiclass":
+            return answers(sums, self.job)
         whole = np.zeros((len(features), self.job.classes))  # classes that were never seen get no chance
-        whole[:, self.present] = exponents / exponents.sum(axis=1, keepdims=True)
+        whole[:, self.present] = answers(sums, self.job)
         return whole
 
-    def _many(self, features: np.ndarray, threads: int) -> np.ndarray:
-        """(records, outputs) sums over all trees."""
-        found = self.model.predict(features, prediction_type="RawFormulaVal", thread_count=threads)
-        return np.asarray(found).reshape(len(features), -1)
-
-    def _one(self, features: np.ndarray) -> np.ndarray:
-        """The same for one record, bit for bit: `predict` takes three times as long for it as finding its leaves."""
-        values, places, scale, bias = self._leaf_values
-        cells = self._leaves(features, self.model.tree_count_)[0] + places
-        # Tree after tree, the order in which CatBoost adds; a pairwise sum would round otherwise.
-        return values[cells].cumsum(axis=0)[-1:] * scale + bias
-
     @cached_property
-    def _leaf_values(self) -> tuple[np.ndarray, np.ndarray, float, Any]:
-        """(values (leaves of all trees, outputs), each tree's place among them, scale, bias)."""
-        counts = self.model.get_tree_leaf_counts()
-        places = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype("int64")
-        values = np.asarray(self.model.get_leaf_values(), dtype="float64").reshape(int(np.sum(counts)), -1)
-        return values, places, *self.model.get_scale_and_bias()
+    def _trees(self) -> ObliviousTrees:
+        return ObliviousTrees.of(self.model)
 
     def contributions(self, features: np.ndarray, output: np.ndarray) -> np.ndarray:
         pool = catboost.Pool(features)
@@ -104,9 +92,29 @@ class CatBoost(Member):
         return self._leaves(features, min(trees, self.model.tree_count_))
 
     def _leaves(self, features: np.ndarray, trees: int) -> np.ndarray:
-        pool = catboost.Pool(features)
-        found = self.model.calc_leaf_indexes(pool, ntree_end=trees, thread_count=self._threads(features))
+        if len(features) == 1:
+            return self._trees.leaves_of_one(features[0])[None, :trees]
+        found = self.model.calc_leaf_indexes(
+            catboost.Pool(features), ntree_end=trees, thread_count=self._threads(features)
+        )
         return np.asarray(found, dtype="int32").reshape(len(features), trees)
+
+    def leaf_effects(self, trees: int, features: int) -> tuple[np.ndarray, np.ndarray] | None:
+        if len(self.present) < self.job.classes:
+            return None
+        chosen = np.arange(min(trees, self.model.tree_count_))
+        effects = self._trees.effects(chosen, features)
+        return 2 ** self._trees.depth[chosen], np.concatenate(effects, axis=1)
+
+    def contributions_after(self, trees: int, features: np.ndarray, output: np.ndarray) -> np.ndarray | None:
+        if trees >= self.model.tree_count_:
+            return None
+        leaves, found = self._leaves(features, self.model.tree_count_), np.zeros(features.shape)
+        for start in range(trees, self.model.tree_count_, PIECE):
+            chosen = np.arange(start, min(start + PIECE, self.model.tree_count_))
+            for tree, effects in zip(chosen.tolist(), self._trees.effects(chosen, features.shape[1]), strict=True):
+                found += effects[output, leaves[:, tree]]
+        return found
 
     def save(self, path: Path) -> None:
         self.model.save_model(str(path), format="cbm")

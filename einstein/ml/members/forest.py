@@ -47,10 +47,10 @@ class Forest(TreeText):
 
     def predict(self, features: np.ndarray, threads: int = 0) -> np.ndarray:
         if self.estimator is None:
-            found = self._raw(features, threads)
+            sums = self._sums(features, threads)
             if self.job.task == "regression":
-                return found
-            return _floored(two_columns(found) if self.job.task == "binary" else found)
+                return sums[:, 0]
+            return _floored(two_columns(sums[:, 0]) if self.job.task == "binary" else sums)
         self.estimator.set_params(n_jobs=threads or self.job.cores)
         if self.job.task == "regression":
             return self.estimator.predict(_filled(features))

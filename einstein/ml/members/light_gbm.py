@@ -8,7 +8,7 @@ import lightgbm
 import numpy as np
 from flaml import tune
 
-from einstein.ml.members.base import PATIENCE, Job, Practice, two_columns
+from einstein.ml.members.base import PATIENCE, Job, Practice, answers
 from einstein.ml.members.tree_text import TreeText
 
 MOST_LEAVES = 128  # of a tree: exact contributions cost leaves times depth squared
@@ -53,8 +53,7 @@ class LightGBM(TreeText):
         return self
 
     def predict(self, features: np.ndarray, threads: int = 0) -> np.ndarray:
-        found = self._raw(features, threads)
-        return two_columns(found) if self.job.task == "binary" else found
+        return answers(self._sums(features, threads), self.job)
 
 
 def _params(job: Job, config: dict[str, Any], practice: Practice) -> dict[str, Any]:

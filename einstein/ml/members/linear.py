@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from einstein.ml.members.base import Member, Practice, two_columns
+from einstein.ml.members.base import Member, Practice, answers
 
 CLIP = 4.0  # standard deviations; one absurd value must not carry a score away
 KNOTS = 33  # quantiles that ranks are read off
@@ -22,7 +22,7 @@ MOST_RECORDS = 100_000  # a linear model learns no more from more
 
 
 class Linear(Member):
-    kind, title, suffix = "linear", "Linear model", ".json"
+    kind, title, suffix, plain = "linear", "Linear model", ".json", True
     median: np.ndarray
     scale: np.ndarray
     knots: np.ndarray  # (quantiles, features)
@@ -54,12 +54,7 @@ class Linear(Member):
             np.column_stack([(prepared * coefficients).sum(axis=1) for coefficients in self.coefficients])
             + self.intercepts
         )
-        if self.job.task == "regression":
-            return margins[:, 0]
-        if self.job.task == "binary":
-            return two_columns(1.0 / (1.0 + np.exp(-margins[:, 0])))
-        exponents = np.exp(margins - margins.max(axis=1, keepdims=True))
-        return exponents / exponents.sum(axis=1, keepdims=True)
+        return answers(margins, self.job)
 
     def contributions(self, features: np.ndarray, output: np.ndarray) -> np.ndarray:
         """Distance from the average record, times the coefficient."""

@@ -11,7 +11,7 @@ import numpy as np
 import xgboost
 from flaml import tune
 
-from einstein.ml.members.base import PATIENCE, Job, Practice, two_columns
+from einstein.ml.members.base import PATIENCE, Job, Practice, answers, two_columns
 from einstein.ml.members.tree_text import Tree, TreeText, objective_of, written
 
 OBJECTIVES = {"binary": "binary:logistic", "multiclass": "multi:softprob", "regression": "reg:squarederror"}
@@ -53,9 +53,8 @@ class XGBoost(TreeText):
 
     def predict(self, features: np.ndarray, threads: int = 0) -> np.ndarray:
         if self.grown is None:
-            found = self._raw(features, threads)
-        else:
-            found = np.asarray(self.grown.inplace_predict(features, validate_features=False), dtype="float64")
+            return answers(self._sums(features, threads), self.job)
+        found = np.asarray(self.grown.inplace_predict(features, validate_features=False), dtype="float64")
         return two_columns(found) if self.job.task == "binary" else found
 
     def freeze(self) -> XGBoost:
