@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from einstein.ml.errors import DataProblem
 from einstein.ml.reader import read_frame
+from einstein.ml.reader.rows import Reject
 
 HOSTILE = Path(__file__).resolve().parent.parent / "data" / "hostile"
 
@@ -32,6 +33,19 @@ def test_ragged_rows_are_listed_with_their_line_and_the_rest_is_kept(tmp_path):
 def test_a_quoted_line_break_does_not_shift_the_line_numbers(tmp_path):
     _, report = read(tmp_path, 'a,b\n"x\ny",1\n3\n')
     assert report.rejects[0].line == 4
+
+
+def test_a_quotation_mark_that_is_never_closed_costs_one_line(tmp_path):
+    table, report = read(tmp_path, 'a,b\n1,2\n3,"4\n' + '"5,5",6\n' * 3000 + '7,"8\n9"\n')
+    assert (len(table), report.rejected) == (3002, 1)
+    assert report.rejects[0] == Reject(3, "whole line", "a quotation mark in it is opened and never closed")
+    assert table["b"].tolist()[-1] == "8\n9"
+
+
+def test_a_value_without_end_costs_one_line(tmp_path):
+    table, report = read(tmp_path, "a,b\n1,2\n" + "x" * 1_100_000 + ",2\n3,4\n")
+    assert table["a"].tolist() == ["1", "3"]
+    assert report.rejects[0].reason == "a value in it is longer than 1,048,576 characters"
 
 
 def test_blank_and_repeated_names_are_made_usable_and_reported(tmp_path):

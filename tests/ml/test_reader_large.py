@@ -53,8 +53,9 @@ def test_generated_tables_are_read_alike(rows):
     [
         b"a,b\n1,2\n3\n4,5,6\n7,8\n", b'a,b\n"x\ny",1\n3\n', b"a;b\n1;2\n\n3;4\n", b"a,b\n1,2,\n3,4,\n", b'a,b\n1,"say ""no"""\n"bad" x,2\n', b"a\tb\n1\t\n\t\n2\t3\n",
         "Straße,b\nMüller,2\n".encode("cp1252"), "\ufeffStraße,b\nMüller,2\n".encode("utf-8"), "Straße,b\nMüller,2\n".encode("utf-16"), b"a,b\nM\xfcller,\xc3\xbc\n1,2\n",
+        b'a,b\n1,2\n3,"4\n5,6\n7,8\n', b'a,b\n1,2\n3,"4\n5,"6\n7,8\n',
     ],
-    ids=["ragged", "line break", "blank line", "trailing delimiter", "quotes out of place", "tabs", "cp1252", "bom", "utf-16", "mixed"],
+    ids=["ragged", "line break", "blank line", "trailing delimiter", "quotes out of place", "tabs", "cp1252", "bom", "utf-16", "mixed", "open quote", "two open quotes"],
 )  # fmt: skip
 def test_awkward_files_are_read_alike(content, monkeypatch):
     same(*both_ways(content, monkeypatch))

@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from einstein.ml.errors import DataProblem
+from einstein.ml.reader.records import records_of
 from einstein.ml.reader.rows import Row, Rows, require
 
 PROBE_BYTES = 256 * 1024
 MOST_UNPACKED_BYTES = 4 * 1024**3
 DELIMITERS = [",", ";", "\t", "|"]
-csv.field_size_limit(1024 * 1024)
 LEAST_SPLIT = 0.5
 HEADER_SAMPLE, LEAST_TO_JUDGE = 200, 10
 COPY_BLOCK = 1 << 20
@@ -226,19 +226,11 @@ def _numbered_rows(path: Path, dialect: Dialect) -> Iterator[Row]:
     with io.TextIOWrapper(
         io.BufferedReader(_binary(path)), encoding=dialect.encoding, errors=errors, newline=""
     ) as stream:
-        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE
-        reader = csv.reader((line.replace("\x00", "") for line in stream), delimiter=dialect.delimiter, quoting=quoting)
-        while True:
-            line = reader.line_num + 1
-            try:
-                values = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise DataProblem(f"Line {line:,} cannot be read: {error}. Check the quotation marks in it.") from error
-            except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-                raise DataProblem("The packed file is broken. Pack it again.") from error
-            yield line, [value if value != "" else None for value in values]
+        lines = (line.replace("\x00", "") for line in stream)
+        try:
+            yield from records_of(lines, dialect.delimiter, dialect.quoted, len(dialect.header))
+        except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataProblem("The packed file is broken. Pack it again.") from error
 
 
 def plain_copy(path: Path, dialect: Dialect, target: Path) -> None:

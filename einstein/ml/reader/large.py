@@ -60,6 +60,8 @@ def _copied(plain: Path, target: Path, dialect: Dialect, names: list[str], folde
         ).fetchall()
     if any(kind not in RAGGED for _, kind, _, _ in found):
         return None
+    if any("\n" in line.strip() for _, _, _, line in found):
+        return None  # a stray quotation mark: line by line it costs one line only
     if any(kind == "TOO MANY COLUMNS" and line.rstrip().endswith(dialect.delimiter) for _, kind, _, line in found):
         return None  # blank values past the last column are no fault
     places = dict.fromkeys(place for place, _, _, _ in found)

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from einstein.ml.errors import DataProblem
+from einstein.ml.reader.json_document import records_of_document
 from einstein.ml.reader.rows import Reject, Row, Rows, require
 
-MOST_JSON_BYTES = 500 * 1024**2
 HEADER_SAMPLE = 2000  # records read to learn the fields; later fields not among them are reported
 
 
@@ -68,38 +68,22 @@ def _records_of_lines(path: Path) -> Iterator[tuple[int, dict[str, str | None] |
                 place = f" at column {error.colno:,}" if isinstance(error, json.JSONDecodeError) else ""
                 yield number, Reject(number, "whole line", f"the line is not JSON{place}")
                 continue
-            if isinstance(record, dict):
-                yield number, flatten(record)
-            else:
-                yield number, Reject(number, "whole line", "the line is not a record in curly braces")
+            yield number, _flat(number, record)
 
 
 def _records_of_document(path: Path) -> Iterator[tuple[int, dict[str, str | None] | Reject]]:
-    require(
-        path.stat().st_size <= MOST_JSON_BYTES,
-        "A JSON document may have 500 MB. Send JSON lines instead: one record a line.",
-    )
     with _text(path) as file:
-        try:
-            document = json.load(file)
-        except ValueError as error:
-            where = (
-                f" at line {error.lineno:,}, column {error.colno:,}" if isinstance(error, json.JSONDecodeError) else ""
-            )
-            raise DataProblem(f"The JSON breaks off or is malformed{where}. Export it again.") from error
-        except RecursionError as error:
-            raise DataProblem("The JSON is nested too deeply to be a table.") from error
-    if isinstance(document, dict):
-        lists = [
-            value for value in document.values() if isinstance(value, list) and value and isinstance(value[0], dict)
-        ]
-        document = lists[0] if len(lists) == 1 else [document]
-    require(
-        isinstance(document, list) and all(isinstance(item, dict) for item in document),
-        "The JSON is not a list of records.",
-    )
-    for number, record in enumerate(document, start=1):
-        yield number, flatten(record)
+        for number, record in enumerate(records_of_document(file), start=1):
+            yield number, _flat(number, record)
+
+
+def _flat(number: int, record: Any) -> dict[str, str | None] | Reject:
+    if not isinstance(record, dict):
+        return Reject(number, "whole line", "it is not a record in curly braces")
+    try:
+        return flatten(record)
+    except RecursionError:
+        return Reject(number, "whole line", "it is nested too deeply")
 
 
 def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, str | None]:
@@ -109,7 +93,7 @@ def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, str | None]:
         if isinstance(value, dict):
             flat.update(flatten(value, f"{prefix}{name}."))
         else:
-            flat[f"{prefix}{name}"] = as_text(value)
+            flat[whole_characters(f"{prefix}{name}")] = as_text(value)
     return flat
 
 
@@ -120,10 +104,15 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value
+        return whole_characters(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return json.dumps(value, ensure_ascii=False)
+    return whole_characters(json.dumps(value, ensure_ascii=False))
+
+
+def whole_characters(text: str) -> str:
+    """JSON can spell half a character (a lone surrogate), which no file can hold: it becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def open_parquet(path: Path) -> Rows:
