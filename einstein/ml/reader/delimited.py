@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import struct
 import zipfile
 import zlib
 from collections import Counter
@@ -25,6 +26,8 @@ DELIMITERS = [",", ";", "\t", "|"]
 LEAST_SPLIT = 0.5
 HEADER_SAMPLE, LEAST_TO_JUDGE = 200, 10
 COPY_BLOCK = 1 << 20
+# What a damaged archive comes out as, and one packed with a password or in a way of its own.
+BROKEN = (EOFError, OSError, RuntimeError, NotImplementedError, ValueError, struct.error, zipfile.BadZipFile, zlib.error)
 BINARY_SHARE = 0.05  # more control characters than this and it is not text
 
 
@@ -141,7 +144,7 @@ def _start_of(path: Path) -> bytes:
     try:
         with _binary(path) as file:
             return file.read(PROBE_BYTES)
-    except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except BROKEN as error:
         raise DataProblem("The packed file is broken. Pack it again.") from error
 
 
@@ -158,7 +161,7 @@ def _binary(path: Path) -> Any:
 def _only_file_of(path: Path) -> Any:
     try:
         archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
+    except BROKEN as error:
         raise DataProblem("The packed file is broken. Pack it again.") from error
     members = [item for item in archive.infolist() if not item.is_dir() and not item.filename.startswith("__MACOSX")]
     require(len(members) == 1, f"The archive holds {len(members)} files. Send one file at a time.")
@@ -229,7 +232,7 @@ def _numbered_rows(path: Path, dialect: Dialect) -> Iterator[Row]:
         lines = (line.replace("\x00", "") for line in stream)
         try:
             yield from records_of(lines, dialect.delimiter, dialect.quoted, len(dialect.header))
-        except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        except BROKEN as error:
             raise DataProblem("The packed file is broken. Pack it again.") from error
 
 
@@ -245,7 +248,7 @@ def plain_copy(path: Path, dialect: Dialect, target: Path) -> None:
         ):
             while block := source.read(COPY_BLOCK):
                 copy.write(block.replace("\x00", ""))
-    except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except BROKEN as error:
         raise DataProblem("The packed file is broken. Pack it again.") from error
 
 

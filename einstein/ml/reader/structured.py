@@ -16,6 +16,8 @@ from einstein.ml.errors import DataProblem
 from einstein.ml.reader.json_document import records_of_document
 from einstein.ml.reader.rows import Reject, Row, Rows, require
 
+BROKEN = (pa.ArrowException, OSError, ValueError, OverflowError)  # what damaged bytes, letters and dates come out as
+BROKEN_PARQUET = "The Parquet file is broken. Export it again."
 HEADER_SAMPLE = 2000  # records read to learn the fields; later fields not among them are reported
 
 
@@ -119,15 +121,21 @@ def open_parquet(path: Path) -> Rows:
     """Parquet, batch by batch; values become the strings a CSV of the same table would hold."""
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataProblem("The Parquet file is broken. Export it again.") from error
+    except BROKEN as error:
+        raise DataProblem(BROKEN_PARQUET) from error
     return Rows(list(file.schema_arrow.names), _parquet_rows(file), [])
 
 
 def _parquet_rows(file: pq.ParquetFile) -> Iterator[Row]:
-    number = 0
-    for batch in file.iter_batches(batch_size=10_000):
-        columns = [[_parquet_text(value) for value in column.to_pylist()] for column in batch.columns]
+    number, batches = 0, file.iter_batches(batch_size=10_000)
+    while True:
+        try:
+            batch = next(batches)
+            columns = [[_parquet_text(value) for value in column.to_pylist()] for column in batch.columns]
+        except StopIteration:
+            return
+        except BROKEN as error:
+            raise DataProblem(BROKEN_PARQUET) from error
         for values in zip(*columns, strict=True):
             number += 1
             yield number, list(values)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,15 @@ from einstein.ml.reader.rows import Row, Rows, require
 MOST_UNPACKED_BYTES = 600 * 1024**2  # read in memory by the library
 MOST_RATIO = 150  # real workbooks pack 5 to 30 times
 MOST_CELLS = 60_000_000
+# What damaged bytes come out as, by way of the library, the archive, its names and its dates.
+BROKEN = (CalamineError, zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, ValueError, OverflowError)
 
 
 def open_workbook(path: Path, wanted: str | None = None) -> Rows:
     """Open the sheet called `wanted`, else the first with at least one filled row; raises `DataProblem` for bombs and broken files."""
-    if zipfile.is_zipfile(path):
-        _refuse_bomb(path)
     try:
+        if zipfile.is_zipfile(path):
+            _refuse_bomb(path)
         workbook = CalamineWorkbook.from_path(str(path))
         sheets = workbook.sheet_names
         if wanted is not None and wanted not in sheets:
@@ -41,7 +45,7 @@ def open_workbook(path: Path, wanted: str | None = None) -> Rows:
                     else []
                 )
                 return _table(cells, notes)
-    except (CalamineError, zipfile.BadZipFile, ValueError, OverflowError) as error:
+    except BROKEN as error:
         raise DataProblem(
             "The workbook cannot be opened. Open it in Excel, save it again as .xlsx, and send that."
         ) from error
