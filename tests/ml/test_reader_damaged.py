@@ -40,7 +40,8 @@ def _zipped() -> bytes:
 
 WHOLE = {
     "table.csv": CSV, "wide.csv": CSV.decode().encode("utf-16"), "table.csv.gz": gzip.compress(CSV), "table.zip": _zipped(), "table.xlsx": _workbook(),
-    "table.parquet": pd.DataFrame(RECORDS).to_parquet(), "table.json": json.dumps({"rows": RECORDS}).encode(),
+    "table.parquet": pd.DataFrame(RECORDS).to_parquet(), "packed.json": gzip.compress(json.dumps(RECORDS).encode()),
+    "table.json": json.dumps({"rows": RECORDS}).encode(),
     "lines.jsonl": "\n".join(json.dumps(record) for record in RECORDS).encode(),
 }  # fmt: skip
 edits = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), st.binary(max_size=8)), max_size=4)

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
-import struct
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from einstein.ml.errors import DataProblem
+from einstein.ml.reader.packed import lines_of, open_bytes
 from einstein.ml.reader.records import records_of
 from einstein.ml.reader.rows import Row, Rows, require
 
 PROBE_BYTES = 256 * 1024
-MOST_UNPACKED_BYTES = 4 * 1024**3
 DELIMITERS = [",", ";", "\t", "|"]
 LEAST_SPLIT = 0.5
 HEADER_SAMPLE, LEAST_TO_JUDGE = 200, 10
 COPY_BLOCK = 1 << 20
-# What a damaged archive comes out as, and one packed with a password or in a way of its own.
-BROKEN = (EOFError, OSError, RuntimeError, NotImplementedError, ValueError, struct.error, zipfile.BadZipFile, zlib.error)
 BINARY_SHARE = 0.05  # more control characters than this and it is not text
 
 
@@ -52,7 +45,8 @@ def open_delimited(path: Path, dialect: Dialect | None = None) -> Rows:
 
 def dialect_of(path: Path) -> Dialect:
     """Settle how the file is written by its first 256 kB."""
-    probe = _start_of(path)
+    with open_bytes(path) as file:
+        probe = file.read(PROBE_BYTES)
     require(
         probe.strip(b"\x00\r\n \t\xef\xbb\xbf\xff\xfe"),
         "The file is empty. Export it again and check that it holds records.",
@@ -140,52 +134,6 @@ def _quotes_mean_something(text: str, delimiter: str, whole: bool) -> bool:
     return False
 
 
-def _start_of(path: Path) -> bytes:
-    try:
-        with _binary(path) as file:
-            return file.read(PROBE_BYTES)
-    except BROKEN as error:
-        raise DataProblem("The packed file is broken. Pack it again.") from error
-
-
-def _binary(path: Path) -> Any:
-    with path.open("rb") as file:
-        magic = file.read(4)
-    if magic[:2] == b"\x1f\x8b":
-        return _Bounded(gzip.open(path, "rb"))
-    if magic == b"PK\x03\x04":
-        return _only_file_of(path)
-    return path.open("rb")
-
-
-def _only_file_of(path: Path) -> Any:
-    try:
-        archive = zipfile.ZipFile(path)
-    except BROKEN as error:
-        raise DataProblem("The packed file is broken. Pack it again.") from error
-    members = [item for item in archive.infolist() if not item.is_dir() and not item.filename.startswith("__MACOSX")]
-    require(len(members) == 1, f"The archive holds {len(members)} files. Send one file at a time.")
-    require(members[0].file_size <= MOST_UNPACKED_BYTES, "The archive unpacks to more than 4 GB. Split the file.")
-    return _Bounded(archive.open(members[0]))
-
-
-class _Bounded(io.RawIOBase):
-    """A packed stream that refuses to unpack without end."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner, self.read_bytes = inner, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self.inner.read(len(buffer))
-        self.read_bytes += len(data)
-        require(self.read_bytes <= MOST_UNPACKED_BYTES, "The file unpacks to more than 4 GB. Split it.")
-        buffer[: len(data)] = data
-        return len(data)
-
-
 def _encoding(probe: bytes) -> str:
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8-sig"),
@@ -225,31 +173,20 @@ def _delimiter(text: str) -> str:
 
 
 def _numbered_rows(path: Path, dialect: Dialect) -> Iterator[Row]:
-    errors = MIXED if dialect.encoding.startswith("utf") else "backslashreplace"
-    with io.TextIOWrapper(
-        io.BufferedReader(_binary(path)), encoding=dialect.encoding, errors=errors, newline=""
-    ) as stream:
-        lines = (line.replace("\x00", "") for line in stream)
-        try:
-            yield from records_of(lines, dialect.delimiter, dialect.quoted, len(dialect.header))
-        except BROKEN as error:
-            raise DataProblem("The packed file is broken. Pack it again.") from error
+    with _text(path, dialect) as stream:
+        yield from records_of(lines_of(stream), dialect.delimiter, dialect.quoted, len(dialect.header))
 
 
 def plain_copy(path: Path, dialect: Dialect, target: Path) -> None:
     """The text unpacked and in UTF-8, without NUL and byte order mark; memory holds one block."""
+    with _text(path, dialect) as source, target.open("w", encoding="utf-8", errors="replace", newline="") as copy:
+        while block := source.read(COPY_BLOCK):
+            copy.write(block.replace("\x00", ""))
+
+
+def _text(path: Path, dialect: Dialect) -> io.TextIOWrapper:
     errors = MIXED if dialect.encoding.startswith("utf") else "backslashreplace"
-    try:
-        with (
-            io.TextIOWrapper(
-                io.BufferedReader(_binary(path)), encoding=dialect.encoding, errors=errors, newline=""
-            ) as source,
-            target.open("w", encoding="utf-8", errors="replace", newline="") as copy,
-        ):
-            while block := source.read(COPY_BLOCK):
-                copy.write(block.replace("\x00", ""))
-    except BROKEN as error:
-        raise DataProblem("The packed file is broken. Pack it again.") from error
+    return io.TextIOWrapper(open_bytes(path), encoding=dialect.encoding, errors=errors, newline="")
 
 
 def is_plain(path: Path, dialect: Dialect) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import io
 import itertools
 import json
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from einstein.ml.errors import DataProblem
 from einstein.ml.reader.json_document import records_of_document
+from einstein.ml.reader.packed import lines_of, open_bytes
 from einstein.ml.reader.rows import Reject, Row, Rows, require
 
 BROKEN = (pa.ArrowException, OSError, ValueError, OverflowError)  # what damaged bytes, letters and dates come out as
@@ -43,10 +44,7 @@ def open_json(path: Path) -> Rows:
 
 
 def _text(path: Path) -> IO[str]:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    opener: Any = gzip.open if packed else open
-    return opener(path, "rt", encoding="utf-8-sig", errors="replace")
+    return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", errors="replace")
 
 
 def _looks_like_lines(first: str) -> bool:
@@ -61,7 +59,7 @@ def _looks_like_lines(first: str) -> bool:
 
 def _records_of_lines(path: Path) -> Iterator[tuple[int, dict[str, str | None] | Reject]]:
     with _text(path) as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(lines_of(file), start=1):
             if not line.strip():
                 continue
             try:

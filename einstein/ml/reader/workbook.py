@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,13 @@ from typing import Any
 from python_calamine import CalamineError, CalamineWorkbook
 
 from einstein.ml.errors import DataProblem
+from einstein.ml.reader import packed
 from einstein.ml.reader.rows import Row, Rows, require
 
 MOST_UNPACKED_BYTES = 600 * 1024**2  # read in memory by the library
 MOST_RATIO = 150  # real workbooks pack 5 to 30 times
 MOST_CELLS = 60_000_000
-# What damaged bytes come out as, by way of the library, the archive, its names and its dates.
-BROKEN = (CalamineError, zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, ValueError, OverflowError)
+BROKEN = (CalamineError, *packed.BROKEN, OverflowError)
 
 
 def open_workbook(path: Path, wanted: str | None = None) -> Rows:
