@@ -47,7 +47,8 @@ def choose_blend(trials: list[Trial], folds: Folds) -> Blend:
     weights /= weights.sum()
     parts = [(trial, float(weight)) for trial, weight in zip(ranked, weights, strict=True) if weight > 0]
     mixed = sum(weight * trial.guess for trial, weight in parts)
-    return Blend(parts, fit_calibration(np.asarray(mixed), target, folds.job))
+    later = slice(judge.early, None)
+    return Blend(parts, fit_calibration(np.asarray(mixed)[later], target[later], folds.job))
 
 
 def greedy(told: np.ndarray, judge: Judge, rows: np.ndarray) -> np.ndarray:

@@ -19,25 +19,32 @@ from einstein.ml.schema import FieldSpec
 FOLDS = 5
 FOLDS_UP_TO = 12_000  # records; above, one holdout tells as much
 HELD_OUT = 0.2
+EARLY = 0.25  # of the records before the first later part
 ORDERED_PARTS_UP_TO = 30_000
 MOST_HELD_OUT = 40_000
 
 
 @dataclass
 class Fold:
-    """Row numbers to learn from and to judge by, with their float32 features and the fields these come from."""
+    """Row numbers to learn from and to judge by, with their float32 features and the fields these come from.
+
+    The first `early` rows to judge by are from the time of those to learn from.
+    """
 
     learn: np.ndarray
     hold: np.ndarray
     learn_features: np.ndarray
     hold_features: np.ndarray
     owners: list[list[str]]
+    early: int = 0
 
     def without(self, field: str) -> Fold:
         """The same fold without the features of one field."""
         kept = np.array([field not in owners for owners in self.owners], dtype=bool)
         owners = [owners for owners in self.owners if field not in owners]
-        return Fold(self.learn, self.hold, self.learn_features[:, kept], self.hold_features[:, kept], owners)
+        return Fold(
+            self.learn, self.hold, self.learn_features[:, kept], self.hold_features[:, kept], owners, self.early
+        )
 
 
 @dataclass
@@ -55,34 +62,45 @@ class Folds:
 
     @cached_property
     def judge(self) -> Judge:
-        """Judges guesses of the held-out rows."""
-        return Judge(self.target[self.rows], self.job)
+        """Judges guesses of the held-out rows; those of the time that was learnt from come first."""
+        return Judge(self.target[self.rows], self.job, sum(fold.early for fold in self.folds))
 
     def without(self, field: str) -> Folds:
         return Folds([fold.without(field) for fold in self.folds], self.target, self.job)
 
 
-def splits_of(target: np.ndarray, job: Job) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(rows to learn from, rows held out): later records where order counts, else five folds, or one of a large table."""
+def splits_of(target: np.ndarray, job: Job) -> list[tuple[np.ndarray, np.ndarray, int]]:
+    """(rows to learn from, rows held out, how many of these are early): later records where order counts, else folds."""
     if job.ordered:
-        return _later_parts(len(target))
+        return _later_parts(len(target), job.seed)
     splitter = KFold if job.task == "regression" else StratifiedKFold
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class may have fewer records than there are folds
         parts = list(splitter(FOLDS, shuffle=True, random_state=job.seed).split(np.zeros(len(target)), target))
     if len(target) <= FOLDS_UP_TO:
-        return parts
+        return [(learn, hold, 0) for learn, hold in parts]
     learn, hold = parts[0]
-    return [(learn, hold[:MOST_HELD_OUT])]
+    return [(learn, hold[:MOST_HELD_OUT], 0)]
 
 
-def _later_parts(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Each of the last three fifths, learnt from what came before (rolling origin, Tashman 2000); of many records the last."""
-    if count > ORDERED_PARTS_UP_TO:
-        cut = count - min(MOST_HELD_OUT, int(count * HELD_OUT))
-        return [(np.arange(cut), np.arange(cut, count))]
-    cuts = [round(count * share) for share in (0.4, 0.6, 0.8, 1.0)]
-    return [(np.arange(cut), np.arange(cut, end)) for cut, end in zip(cuts, cuts[1:], strict=False)]
+def _later_parts(count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray, int]]:
+    """Each of the last three fifths, learnt from what came before (rolling origin, Tashman 2000); of many records the last.
+
+    The last part is also judged by some records of the first two fifths, held out of what it learns.
+    """
+    large = count > ORDERED_PARTS_UP_TO
+    cuts = (
+        [count - min(MOST_HELD_OUT, int(count * HELD_OUT)), count]
+        if large
+        else [round(count * share) for share in (0.4, 0.6, 0.8, 1.0)]
+    )
+    parts = [(np.arange(cut), np.arange(cut, end), 0) for cut, end in zip(cuts, cuts[1:], strict=False)]
+    early = min(MOST_HELD_OUT // 2, int(EARLY * cuts[0]))
+    if not early:
+        return parts
+    held = np.sort(np.random.default_rng(seed).permutation(cuts[0])[:early])
+    learn, later, _ = parts[-1]
+    return [*parts[:-1], (np.setdiff1d(learn, held), np.concatenate([held, later]), early)]
 
 
 def make_folds(
@@ -94,9 +112,12 @@ def make_folds(
         encoder = Encoder(specs, job.seed)
         whole = encoder.fit_transform(columns, indicators)
         return Folds(
-            [Fold(learn, hold, whole[learn], whole[hold], encoder.owners) for learn, hold in parts], target, job
+            [Fold(learn, hold, whole[learn], whole[hold], encoder.owners, early) for learn, hold, early in parts],
+            target,
+            job,
         )
-    return Folds([_encoded(columns, specs, learn, hold, indicators, job) for learn, hold in parts], target, job)
+    folds = [_encoded(columns, specs, learn, hold, early, indicators, job) for learn, hold, early in parts]
+    return Folds(folds, target, job)
 
 
 def _encoded(
@@ -104,6 +125,7 @@ def _encoded(
     specs: list[FieldSpec],
     learn: np.ndarray,
     hold: np.ndarray,
+    early: int,
     indicators: np.ndarray,
     job: Job,
 ) -> Fold:
@@ -112,4 +134,4 @@ def _encoded(
         {name: column.take(learn) for name, column in columns.items()}, indicators[learn]
     )
     hold_features = encoder.transform({name: column.take(hold) for name, column in columns.items()})
-    return Fold(learn, hold, learn_features, hold_features, encoder.owners)
+    return Fold(learn, hold, learn_features, hold_features, encoder.owners, early)

@@ -44,4 +44,4 @@ def _some(fold: Fold, share: float, folds: Folds) -> Fold:
         if folds.job.ordered
         else np.sort(random.permutation(len(fold.learn))[:count])
     )
-    return Fold(fold.learn[rows], fold.hold, fold.learn_features[rows], fold.hold_features, fold.owners)
+    return Fold(fold.learn[rows], fold.hold, fold.learn_features[rows], fold.hold_features, fold.owners, fold.early)

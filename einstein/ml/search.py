@@ -138,9 +138,12 @@ def portfolio(size: int, job: Job) -> list[tuple[str, dict[str, Any]]]:
         ("linear", {"penalty": 10.0}),
         ("lgbm", light),
         ("catboost", cat),
+        (
+            "lgbm",
+            light | {"extra": True, "leaves": 12 if small else 48, "columns": 1.0, "rows": 1.0, "rate": 1.6 * rate},
+        ),
         ("extra_tree", trees),
         ("xgboost", xgb),
-        ("lgbm", light | {"extra": True, "leaves": 2 * light["leaves"], "columns": 0.8}),
         ("catboost", cat | {"depth": 3 if small else 5, "columns": 0.5, "l2": 8.0}),
         ("linear", {"penalty": 100.0}),
         ("lgbm", light | {"leaves": 4 if small else 64, "columns": 0.3, "l2": 10.0, "least": 5 if small else 10}),

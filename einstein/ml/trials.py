@@ -54,9 +54,11 @@ def run_trial(kind: str, config: dict[str, Any], folds: Folds, deadline: float =
     if scale:
         scale = scale.smeared(target[folds.rows], guess)
         guess = scale.back(guess)
-    rounds = int(np.mean([member.rounds for member, _ in done]))
+    # A later time that differs stops the trees too early; the part that wanted most knows best.
+    rounds = [member.rounds for member, _ in done]
+    kept = max(rounds) if job.ordered else int(np.mean(rounds))
     loss, quality = folds.judge.loss(folds.judge.told(guess)), folds.judge.quality(guess)
-    return Trial(kind, config, guess, loss, quality, rounds, time.monotonic() - began, scale)
+    return Trial(kind, config, guess, loss, quality, kept, time.monotonic() - began, scale)
 
 
 def _on_fold(

@@ -24,7 +24,9 @@ def folds_of(size: int = 300, job: Job = JOB) -> Folds:
     target = np.exp(signal * 2) if job.task == "regression" else (signal > 0).astype(int)
     parts = splits_of(target, job)
     return Folds(
-        [Fold(learn, hold, features[learn], features[hold], [["f"]] * 4) for learn, hold in parts], target, job
+        [Fold(learn, hold, features[learn], features[hold], [["f"]] * 4, early) for learn, hold, early in parts],
+        target,
+        job,
     )
 
 
@@ -117,6 +119,15 @@ def test_a_part_of_the_records_is_judged_by_the_same_measure(task):
     assert judge.loss(told) == pytest.approx(judge.loss(told[rows], rows))
     expected = 0.01 / target.var() if task == "regression" else log_loss(target, guess)
     assert judge.loss(told) == pytest.approx(expected)
+
+
+def test_where_order_counts_the_own_time_and_later_ones_weigh_the_same():
+    target = np.array([0.0, 2.0, 0.0, 2.0])
+    judge = Judge(target, Job("regression", ordered=True), early=2)
+    assert judge.loss(np.array([0.5, 1.5, 1.0, 1.0])) == pytest.approx(0.5)  # of a quarter and one
+    assert judge.later_loss(np.array([0.5, 1.5, 1.0, 1.0])) == pytest.approx(1.0)
+    assert judge.quality(np.array([0.5, 1.5, 1.0, 1.0])) == pytest.approx(0.0)
+    assert judge.loss(np.array([0.5, 1.0]), np.array([0, 2])) == pytest.approx(0.5)
 
 
 def test_overconfident_chances_are_calibrated_and_honest_ones_are_left_alone(truth):

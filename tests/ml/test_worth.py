@@ -66,10 +66,19 @@ def test_the_only_field_stays_whatever_it_tells(table):
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_where_order_counts_later_records_are_held_out(task):
     parts = splits_of(np.tile([0, 1], 100), Job(task, 2, ordered=True))
-    assert all(learn.max() < hold.min() for learn, hold in parts)
-    assert [len(hold) for _, hold in parts] == [40, 40, 40]
+    assert all(learn.max() < hold[early:].min() for learn, hold, early in parts)
+    assert [len(hold) - early for _, hold, early in parts] == [40, 40, 40]
+
+
+def test_where_order_counts_some_early_records_are_held_out_of_the_last_part_only():
+    parts = splits_of(np.tile([0, 1], 100), Job("binary", 2, ordered=True))
+    learn, hold, early = parts[-1]
+    assert [part[2] for part in parts] == [0, 0, early]
+    assert early == 20
+    assert hold[:early].max() < 80
+    assert not set(learn) & set(hold)
 
 
 def test_without_order_every_record_is_held_out_once():
-    held = np.concatenate([hold for _, hold in splits_of(np.tile([0, 1], 100), Job("binary", 2))])
+    held = np.concatenate([hold for _, hold, _ in splits_of(np.tile([0, 1], 100), Job("binary", 2))])
     assert sorted(held) == list(range(200))
