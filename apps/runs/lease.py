@@ -55,11 +55,14 @@ class Work:
             yield
 
     def stage(self, name: str, detail: str = "") -> None:
-        """Begin a stage: the one before is done."""
-        now = time.time()
-        if self._stages:
-            self._stages[-1].setdefault("ended", now)
-        self._stages.append({"name": name, "detail": detail, "started": now})
+        """Begin a stage: the one before is done. The same name again says how far it is."""
+        if self._stages and self._stages[-1]["name"] == name:
+            self._stages[-1]["detail"] = detail
+        else:
+            now = time.time()
+            if self._stages:
+                self._stages[-1].setdefault("ended", now)
+            self._stages.append({"name": name, "detail": detail, "started": now})
         self._write(stages=self._stages)
 
     def progress(self, **counts: Any) -> None:

@@ -128,7 +128,8 @@ def _progress(event: dict[str, Any]) -> None:
     if not sys.stderr.isatty():
         return
     if "stage" in event:
-        print(f"\r\033[K{event['stage']}", file=sys.stderr)
+        detail = f" ({event['detail']})" if "detail" in event else ""
+        print(f"\r\033[K{event['stage']}{detail}", file=sys.stderr)
     else:
         counts = event["progress"]
         print(

@@ -26,6 +26,7 @@ def bags_of(records: int) -> int:
 def fit_parts(
     blend: Blend,
     features: np.ndarray,
+    groups: list[int],
     target: np.ndarray,
     job: Job,
     deadline: float,
@@ -33,6 +34,8 @@ def fit_parts(
     bags_time: float | None,
 ) -> list[Part]:
     """Fit every trial of the blend on (records, features) and targets in the user's unit or class numbers.
+
+    `groups` are the features that are numbers of levels.
 
     Each with `bags` seeds, as far as `bags_time` seconds allow (None: always).
     """
@@ -48,7 +51,8 @@ def fit_parts(
                 and time.monotonic() - began > bags_time * (len(parts) + 1) / len(blend.parts)
             ):
                 break
-            made.append(_fit(trial, features, target, job, Practice(None, deadline, job.cores, job.seed + 1000 * bag)))
+            practice = Practice(None, deadline, job.cores, job.seed + 1000 * bag, groups)
+            made.append(_fit(trial, features, target, job, practice))
         for part in made:
             part.weight = weight / len(made)
         parts += made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -28,7 +28,8 @@ MOST_HELD_OUT = 40_000
 class Fold:
     """Row numbers to learn from and to judge by, with their float32 features and the fields these come from.
 
-    The first `early` rows to judge by are from the time of those to learn from.
+    The first `early` rows to judge by are from the time of those to learn from. `groups` are the features that are numbers of
+    levels.
     """
 
     learn: np.ndarray
@@ -37,6 +38,7 @@ class Fold:
     hold_features: np.ndarray
     owners: list[list[str]]
     early: int = 0
+    groups: list[int] = field(default_factory=list)
 
     def without(self, field: str) -> Fold:
         """The same fold without the features of one field."""
@@ -134,4 +136,4 @@ def _encoded(
         {name: column.take(learn) for name, column in columns.items()}, indicators[learn]
     )
     hold_features = encoder.transform({name: column.take(hold) for name, column in columns.items()})
-    return Fold(learn, hold, learn_features, hold_features, encoder.owners, early)
+    return Fold(learn, hold, learn_features, hold_features, encoder.owners, early, encoder.groups)

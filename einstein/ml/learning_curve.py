@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,4 +45,4 @@ def _some(fold: Fold, share: float, folds: Folds) -> Fold:
         if folds.job.ordered
         else np.sort(random.permutation(len(fold.learn))[:count])
     )
-    return Fold(fold.learn[rows], fold.hold, fold.learn_features[rows], fold.hold_features, fold.owners, fold.early)
+    return replace(fold, learn=fold.learn[rows], learn_features=fold.learn_features[rows])

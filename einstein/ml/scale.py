@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-FENCE = 30.0  # times the distance between the 5 % and 95 % quantiles from the median: beyond, a value is absurd
+LEAST_FENCE, FENCE = 5.0, 30.0  # ranges, 5 % to 95 %, from the median: beyond, a value is absurd
+DEVIATIONS = 3.3  # a range is so many standard deviations of a normal distribution
 MARGIN = 0.1  # of the learnt range that a prediction may leave it by
 SKEWED = 1.0  # skewness from which a log scale is tried
 
@@ -71,11 +72,14 @@ class Scale:
 
 
 def fences(target: np.ndarray) -> tuple[float, float]:
-    """(lowest, highest) value that is not absurd."""
+    """(lowest, highest) value that is not absurd.
+
+    At the fence one value alone has as much variance as all the others together: sqrt(records) deviations from the middle.
+    """
     low, middle, high = np.quantile(target, [0.05, 0.5, 0.95])
     if high == low:
         return float(target.min()), float(target.max())
-    reach = FENCE * (high - low)
+    reach = (high - low) * float(np.clip(np.sqrt(len(target)) / DEVIATIONS, LEAST_FENCE, FENCE))
     return float(max(target.min(), middle - reach)), float(min(target.max(), middle + reach))
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from einstein.ml import reference
-from einstein.ml.artifact import Model
-from einstein.ml.columns import Column
 from einstein.ml.evaluate import evaluate
 from einstein.ml.outcome import Outcome, size_words
 from einstein.ml.scorer import band_cuts, bands_of
@@ -17,27 +14,20 @@ from einstein.ml.split import Slices
 from einstein.ml.verdict import verdict
 
 
-def measure(
-    model: Model, table: pd.DataFrame, outcome: Outcome, slices: Slices, columns: dict[str, Column], seed: int
-) -> dict[str, Any]:
-    """{"scorecard": ...} of the model on the test slice; `columns` are of that slice."""
+def measure(outcome: Outcome, guess: np.ndarray, slices: Slices, seed: int) -> dict[str, Any]:
+    """{"scorecard": ..., "bands": ..., "score_reference": ...} from guesses of the test records by models that never saw them."""
     target = outcome.target[slices.test]
-    guess = model.predict(model.encoder.transform(columns))
     found = evaluate(outcome.task, target, guess, outcome.classes, baseline_of(outcome, slices.learn), seed)
-    found |= {
-        "records": len(table), "learn_records": len(slices.learn), "split": "newest" if slices.by_time else "random", "size": size_words(outcome),
-    }  # fmt: skip
+    split = "newest" if slices.by_time else "crossed" if slices.crossed else "random"
+    learnt = len(slices.parts[0][0]) if slices.crossed else len(slices.learn)
+    found |= {"records": len(outcome.target), "learn_records": learnt, "split": split, "size": size_words(outcome)}
     value = value_of(outcome.task, guess)
     cuts = band_cuts(outcome.task, found["baseline"].get("share", 0.5), value)
     found["calibration_bands"] = _band_shares(outcome, target, value, cuts)
     found["verdict"] = verdict(found, outcome)
-    return {"scorecard": found, "bands": cuts}
-
-
-def band_facts(model: Model, facts: dict[str, Any], columns: dict[str, Column]) -> dict[str, Any]:
-    """How the scores of the model that ships are spread, as the yardstick of monitoring."""
-    value = value_of(model.task, model.predict(model.encoder.transform(columns)))
-    return {"score_reference": reference.describe_scores(value, bands_of(value, facts["bands"]))}
+    # How scores of records that were not learnt from are spread is the yardstick of monitoring.
+    spread = reference.describe_scores(value, bands_of(value, cuts))
+    return {"scorecard": found, "bands": cuts, "score_reference": spread}
 
 
 def value_of(task: str, guess: np.ndarray) -> np.ndarray:

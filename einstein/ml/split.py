@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import KFold, StratifiedKFold
 
 from einstein.ml.errors import DataProblem
 from einstein.ml.outcome import Outcome
 from einstein.ml.schema import detect, parse
 
 TEST_SHARE = 0.2
+CROSSED_BELOW = 1000  # records; a fifth of fewer says too little about a model
+PARTS = 5
 
 
 @dataclass
 class Slices:
-    """Row numbers (among the records with a known outcome) to learn from and to test on."""
+    """Row numbers (among the records with a known outcome) to learn from and to test on.
+
+    Few records are `crossed`: all of them are both, in `parts`, (learn, test) pairs whose tests make up the whole.
+    """
 
     learn: np.ndarray
     test: np.ndarray
     by_time: bool
+    parts: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+
+    @property
+    def crossed(self) -> bool:
+        return bool(self.parts)
 
 
 def split(known: pd.DataFrame, outcome: Outcome, time_field: str | None, seed: int) -> Slices:
-    """The newest fifth is the test where there is a time field, else a random fifth with the same share of answers."""
+    """The newest fifth is the test where there is a time field; of few records every one in turn; else a random fifth.
+
+    Random parts hold the same share of every answer.
+    """
     if time_field:
         order = _in_time(known, time_field)
         cut = int(len(order) * (1 - TEST_SHARE))
         learn, test = order[:cut], order[cut:]  # oldest first: the search judges settings by the newest of them
         if outcome.task == "regression" or min(len(np.unique(outcome.target[part])) for part in (learn, test)) > 1:
             return Slices(learn, test, by_time=True)
+    if len(known) < CROSSED_BELOW:
+        everything = np.arange(len(known))
+        return Slices(everything, everything, by_time=False, parts=_parts(outcome, seed))
     random = np.random.default_rng(seed)
     groups = outcome.target.astype(int) if outcome.task != "regression" else np.zeros(len(known), dtype=int)
     test = np.sort(np.concatenate([_some(np.flatnonzero(groups == group), random) for group in np.unique(groups)]))
     return Slices(np.setdiff1d(np.arange(len(known)), test), test, by_time=False)
+
+
+def _parts(outcome: Outcome, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    splitter = KFold if outcome.task == "regression" else StratifiedKFold
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a rare class may have fewer records than there are parts
+        halves = splitter(PARTS, shuffle=True, random_state=seed).split(np.zeros(len(outcome.target)), outcome.target)
+        return list(halves)
 
 
 def _some(rows: np.ndarray, random: np.random.Generator) -> np.ndarray:

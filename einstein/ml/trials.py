@@ -64,6 +64,6 @@ def run_trial(kind: str, config: dict[str, Any], folds: Folds, deadline: float =
 def _on_fold(
     kind: str, config: dict[str, Any], fold: Fold, target: np.ndarray, job: Job, practice: Practice
 ) -> tuple[Member, np.ndarray]:
-    practice.hold = (fold.hold_features, target[fold.hold])
+    practice.hold, practice.groups = (fold.hold_features, target[fold.hold]), fold.groups
     member = FAMILIES[kind](job).fit(fold.learn_features, target[fold.learn], config, practice)
     return member, member.predict(fold.hold_features, practice.threads)

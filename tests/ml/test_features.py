@@ -125,3 +125,14 @@ def test_short_labels_with_digits_are_codes_and_sentences_are_text():
     columns = read_columns(table, list(specs.values()))
     assert kind_of(specs["cabin"], columns["cabin"]) == "code"
     assert kind_of(specs["note"], columns["note"]) == "text"
+
+
+def test_many_answers_also_get_a_number_each_the_most_frequent_first():
+    values = pd.Series([f"town {chr(97 + number)}" for number in range(20) for _ in range(40 - number)], dtype="object")
+    specs = [FieldSpec("city", "category")]
+    columns = read_columns(values.to_frame("city"), specs)
+    encoder = Encoder(specs)
+    features = encoder.fit_transform(columns, np.zeros((len(values), 1)))
+    assert encoder.groups == [features.shape[1] - 1]
+    assert features[:, -1].tolist() == [float(number) for number in range(20) for _ in range(40 - number)]
+    assert np.isnan(encoder.transform_one({"city": "never seen"})[0, -1])

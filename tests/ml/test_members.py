@@ -100,3 +100,22 @@ def test_xgboost_written_as_text_answers_as_xgboost_does(task):
     member = FAMILIES["xgboost"](job).fit(features, target, config, Practice())
     grown = member.predict(features)
     assert np.allclose(member.freeze().predict(features), grown, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["lgbm", "linear"])
+def test_numbers_of_levels_are_taken_as_names(kind):
+    random = np.random.default_rng(0)
+    level = random.integers(0, 20, 3000)
+    features = np.column_stack([level, random.normal(size=3000)]).astype("float32")
+    target = random.permutation(20)[level] % 2  # no order of the numbers tells it
+    job = Job("binary", 2, threads=1)
+    config = next(config for name, config in portfolio(3000, job) if name == kind) | {"rounds": 10}
+    member = FAMILIES[kind](job).fit(features, target, config, Practice(groups=[0])).freeze()
+    zeros = np.zeros(100, dtype=int)
+    if kind == "linear":
+        assert np.abs(member.contributions(features[:100], zeros)[:, 0]).max() < 1e-6
+    else:
+        assert "'decision_type': '=='" in str(member.booster.dump_model())
+        assert ((member.predict(features)[:, 1] > 0.5) == target).mean() > 0.99
+        alone = [member.predict(features[row : row + 1])[0, 1] for row in range(50)]
+        assert alone == member.predict(features[:50])[:, 1].tolist()

@@ -32,8 +32,8 @@ def test_a_log_scale_goes_there_and_back_too(target):
 def test_one_absurd_salary_does_not_move_the_others():
     salaries = np.append(np.random.default_rng(0).normal(50_000, 9_000, 500), 9.9e12)
     scale = Scale.fitted(salaries)
-    assert scale.unit < 60_000
-    assert scale.back(np.array([1e6]))[0] < 2e6
+    assert scale.unit < 15_000
+    assert scale.back(np.array([1e6]))[0] < 3e5
 
 
 def test_a_prediction_stays_near_what_was_seen():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -25,6 +26,23 @@ def test_the_scorecard_is_measured_on_records_the_model_never_saw(trained):
         0.70 < card["metrics"]["auc"]["low"] < card["metrics"]["auc"]["value"] < card["metrics"]["auc"]["high"] < 0.95
     )
     assert card["top"]["count"] == 28
+
+
+def test_few_records_are_all_tested_a_fifth_at_a_time(table, tmp_path):
+    heard = []
+    few = table[table["Churn"].notna()].head(400)
+    card = train(few, TrainRequest("Churn", positive="Yes", trials=2, threads=1), tmp_path, heard.append)["scorecard"]
+    assert (card["split"], card["test_records"], card["records"], card["learn_records"]) == ("crossed", 400, 400, 320)
+    assert 0.70 < card["metrics"]["auc"]["value"] < 0.95
+    assert [event["detail"][:6] for event in heard if "detail" in event][1:] == [f"{n} of 5" for n in range(1, 6)]
+
+
+def test_testing_a_fifth_at_a_time_does_not_flatter_a_model_of_noise(table, tmp_path):
+    random = np.random.default_rng(0)
+    few = table.head(300).assign(Churn=np.where(random.random(300) < 0.4, "Yes", "No"))
+    card = train(few, TrainRequest("Churn", positive="Yes", trials=8, threads=2), tmp_path)["scorecard"]
+    assert card["metrics"]["auc"]["low"] < 0.5
+    assert card["grade"] == "E"
 
 
 def test_progress_counts_whole_trials_and_the_best_so_far_never_falls(trained):

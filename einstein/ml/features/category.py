@@ -16,6 +16,7 @@ from einstein.ml.features.kinds import FOLDS, Kind, Rule, fold_of
 ONE_HOT_LEVELS = 12  # up to here one column a level; above, statistics
 FREQUENT = 8  # of many levels, this many get a column of their own
 LEAST_LEVEL_COUNT = 3
+MOST_NUMBERED = 500  # levels with a number of their own
 SMOOTHING = 15.0  # records of the overall mean mixed into each level's mean
 
 
@@ -35,18 +36,16 @@ class CategoryKind(Kind):
 
 
 class StatisticsKind(CategoryKind):
-    """Many levels."""
+    """Many levels. The last column is the level's own number, most frequent first, for families that split by sets of levels."""
 
     name, supervised = "statistics", True
 
     def fit(self, column: Column, targets: np.ndarray, seed: int) -> tuple[Rule, dict[str, np.ndarray]]:
         counts = np.bincount(column.codes + 1, minlength=len(column.levels) + 1)
         prior, means = level_means(column.codes + 1, targets, len(column.levels) + 1)
-        frequent = [
-            int(i)
-            for i in np.argsort(-counts[1:], kind="stable")[:FREQUENT]
-            if counts[1 + i] >= max(20, 0.01 * len(column))
-        ]
+        order = np.argsort(-counts[1:], kind="stable").tolist()
+        frequent = [i for i in order[:FREQUENT] if counts[1 + i] >= max(20, 0.01 * len(column))]
+        numbers = {i: float(number) for number, i in enumerate(order[:MOST_NUMBERED])}
         marks = np.eye(len(frequent)).tolist()
         none = [0.0] * len(frequent)
         levels = {
@@ -54,12 +53,15 @@ class StatisticsKind(CategoryKind):
                 *means[1 + i],
                 float(np.log1p(counts[1 + i])),
                 *(marks[frequent.index(i)] if i in frequent else none),
+                numbers.get(i, float("nan")),
             ]
             for i in range(len(column.levels))
             if counts[1 + i] >= LEAST_LEVEL_COUNT
         }
-        unseen = [*prior, 0.0, *none]
-        blank = [*means[0], float(np.log1p(counts[0])), *none] if counts[0] >= LEAST_LEVEL_COUNT else unseen
+        unseen = [*prior, 0.0, *none, float("nan")]
+        blank = (
+            [*means[0], float(np.log1p(counts[0])), *none, float("nan")] if counts[0] >= LEAST_LEVEL_COUNT else unseen
+        )
         return {"levels": levels, "unseen": unseen, "blank": blank}, {}
 
     def learn(

@@ -51,6 +51,13 @@ class Encoder:
     def fields(self) -> list[str]:
         return [spec.name for spec in self.specs]
 
+    @property
+    def groups(self) -> list[int]:
+        """The features that are numbers of levels: names, not amounts."""
+        names = {spec.name for spec, rule in zip(self.specs, self.rules, strict=True) if rule["kind"] == "statistics"}
+        last = {owners[0]: number for number, owners in enumerate(self.owners) if len(owners) == 1}
+        return sorted(last[name] for name in names)
+
     def fit_transform(self, columns: dict[str, Column], targets: np.ndarray) -> np.ndarray:
         """Learn from the columns and (records, outputs) targets; the features to learn a model from, cross-fitted."""
         self.rules, self.arrays, self.owners, blocks = [], {}, [], []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,13 +40,14 @@ class Job:
 class Practice:
     """How one fit is done: held-out records to stop boosting by, the monotonic time to stop at, threads and seed.
 
-    A fit that is cut by its deadline keeps the trees grown so far.
+    `groups` are features that are numbers of levels; a family may split by sets of them, or take them as any number. A fit that is cut by its deadline keeps the trees grown so far.
     """
 
     hold: tuple[np.ndarray, np.ndarray] | None = None
     deadline: float = float("inf")
     threads: int = 1
     seed: int = 0
+    groups: list[int] = field(default_factory=list)
 
     @property
     def late(self) -> bool:

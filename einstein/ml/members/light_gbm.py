@@ -12,6 +12,7 @@ from einstein.ml.members.base import PATIENCE, Job, Practice, answers
 from einstein.ml.members.tree_text import TreeText
 
 MOST_LEAVES = 128  # of a tree: exact contributions cost leaves times depth squared
+LEAST_OF_A_LEVEL = 50  # records; below, on folds of bengaluru and startup, its statistics alone tell more
 OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "l2"}
 
 
@@ -39,6 +40,7 @@ class LightGBM(TreeText):
                 "verbosity": -1,
                 "min_data_in_leaf": params["min_data_in_leaf"],
             },
+            categorical_feature=_large(features, practice.groups),
             free_raw_data=True,
         )
         callbacks: list[Any] = [_Watch(practice)]
@@ -54,6 +56,12 @@ class LightGBM(TreeText):
 
     def predict(self, features: np.ndarray, threads: int = 0) -> np.ndarray:
         return answers(self._sums(features, threads), self.job)
+
+
+def _large(features: np.ndarray, groups: list[int]) -> list[int]:
+    """Those whose levels have enough records to split by sets of them; the numbers of the others are taken as they are."""
+    levels = [np.nanmax(features[:, group], initial=0) + 1 for group in groups]
+    return [group for group, count in zip(groups, levels, strict=True) if len(features) >= LEAST_OF_A_LEVEL * count]
 
 
 def _params(job: Job, config: dict[str, Any], practice: Practice) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from einstein.ml.members.base import Member, Practice, answers
 
 CLIP = 4.0  # standard deviations; one absurd value must not carry a score away
 KNOTS = 33  # quantiles that ranks are read off
+WITHOUT_MEANING = 1e30  # a scale on which nothing moves
 MOST_RECORDS = 100_000  # a linear model learns no more from more
 
 
@@ -36,7 +37,7 @@ class Linear(Member):
         if len(features) > MOST_RECORDS:
             rows = np.sort(np.random.default_rng(practice.seed).choice(len(features), MOST_RECORDS, replace=False))
             features, target = features[rows], target[rows]
-        self._settle(features)
+        self._settle(features, practice.groups)
         prepared = self._prepare(features)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an early stop of the solver is good enough here
@@ -90,8 +91,8 @@ class Linear(Member):
                 whole[places], intercepts[places] = model.coef_, model.intercept_
             self.coefficients, self.intercepts = whole, intercepts
 
-    def _settle(self, features: np.ndarray) -> None:
-        """Learn medians, spreads and quantiles, robustly."""
+    def _settle(self, features: np.ndarray, groups: list[int]) -> None:
+        """Learn medians, spreads and quantiles, robustly. Numbers of levels say nothing on a line."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # all-blank features have no quantiles
             self.knots = np.nan_to_num(np.nanquantile(features.astype("float64"), np.linspace(0, 1, KNOTS), axis=0))
@@ -100,9 +101,10 @@ class Linear(Member):
         spread = (self.knots[-2] - self.knots[1]) / 3.8
         whole = (self.knots[-1] - self.knots[0]) / 4
         self.scale = np.where(spread > 0, spread, np.where(whole > 0, whole, 1.0))
+        self.scale[groups] = WITHOUT_MEANING
         blank = np.isnan(features).mean(axis=0)
         self.gaps = np.flatnonzero((blank > 0.005) & (blank < 0.995))
-        self.ranked = np.flatnonzero([len(np.unique(column)) > 5 for column in self.knots.T])
+        self.ranked = np.setdiff1d(np.flatnonzero([len(np.unique(column)) > 5 for column in self.knots.T]), groups)
         self.mean = np.zeros(1)
         self.mean = self._prepare(features).mean(axis=0)
 
