@@ -20,6 +20,7 @@ MOST_MEMBERS = 3  # a fourth weighs little, and every one costs a tenth to a fif
 MOST_JUDGED = 25_000  # held-out records that weights are chosen on
 MOST_TRIALS = 30
 LEAST_WEIGHT = 0.04
+LEAST_SLOPE, MOST_MARGIN = 0.3, 0.2
 WORTH_OF_A_PARAMETER = 2.0  # log-likelihood that a calibration must gain a parameter (between AIC's 1 and BIC's)
 
 
@@ -68,17 +69,29 @@ def greedy(told: np.ndarray, judge: Judge, rows: np.ndarray) -> np.ndarray:
 
 
 def fit_calibration(guess: np.ndarray, target: np.ndarray, job: Job) -> dict[str, float]:
-    """{"slope", "shift"} in log-odds (Platt 1999) for two classes, {"slope"} for more; {} when nothing is gained by it."""
+    """How chances are mended, on held-out records: {} when nothing is gained by it.
+
+    Two classes: {"slope", "shift"} in log-odds (Platt 1999), or with {"low", "high"} beside, chances that are never left behind
+    (the four-parameter logistic of Barton and Lord 1981): where answers are wrong now and then, nothing is quite sure. More
+    classes: {"slope"}.
+    """
     if job.task == "regression":
         return {}
-    start = np.array([1.0, 0.0] if job.task == "binary" else [1.0])
+    starts = [[1.0, 0.0], [1.0, 0.0, 0.01, 0.01]] if job.task == "binary" else [[1.0]]
 
     def cost(values: np.ndarray) -> float:
-        return log_loss(target, calibrated(guess, _named(values), job))
+        bad = values[0] <= LEAST_SLOPE or (
+            len(values) == 4 and (values[2:].min() < 0 or values[2:].max() > MOST_MARGIN)
+        )
+        return float("inf") if bad else log_loss(target, calibrated(guess, _named(values), job))
 
-    found = minimize(cost, start, method="Nelder-Mead", options={"maxiter": 120, "xatol": 1e-3, "fatol": 1e-7})
-    gained = (cost(start) - float(found.fun)) * len(target)
-    return _named(found.x) if gained > WORTH_OF_A_PARAMETER * len(start) and found.x[0] > 0.3 else {}
+    best, best_cost = {}, log_loss(target, guess) * len(target)
+    for start in starts:
+        found = minimize(cost, start, method="Nelder-Mead", options={"maxiter": 240, "xatol": 1e-4, "fatol": 1e-8})
+        paid = float(found.fun) * len(target) + WORTH_OF_A_PARAMETER * len(start)
+        if paid < best_cost:
+            best, best_cost = _named(found.x), paid
+    return best
 
 
 def calibrated(guess: np.ndarray, calibration: dict[str, Any], job: Job) -> np.ndarray:
@@ -88,11 +101,12 @@ def calibrated(guess: np.ndarray, calibration: dict[str, Any], job: Job) -> np.n
     logs = calibration["slope"] * np.log(np.clip(guess, 1e-9, 1.0))
     if job.task == "binary":
         margin = logs[:, 1] - logs[:, 0] + calibration["shift"]
-        positive = 1.0 / (1.0 + np.exp(-margin))
+        low, high = calibration.get("low", 0.0), calibration.get("high", 0.0)
+        positive = low + (1.0 - low - high) / (1.0 + np.exp(-margin))
         return np.column_stack([1.0 - positive, positive])
     exponents = np.exp(logs - logs.max(axis=1, keepdims=True))
     return exponents / exponents.sum(axis=1, keepdims=True)
 
 
 def _named(values: np.ndarray) -> dict[str, float]:
-    return dict(zip(("slope", "shift"), (float(value) for value in values), strict=False))
+    return dict(zip(("slope", "shift", "low", "high"), (float(value) for value in values), strict=False))

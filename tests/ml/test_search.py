@@ -130,6 +130,17 @@ def test_where_order_counts_the_own_time_and_later_ones_weigh_the_same():
     assert judge.loss(np.array([0.5, 1.0]), np.array([0, 2])) == pytest.approx(0.5)
 
 
+def test_where_answers_are_wrong_now_and_then_nothing_is_quite_sure():
+    random = np.random.default_rng(0)
+    chance = random.beta(0.3, 0.3, 20_000)
+    target = (random.random(20_000) < 0.04 + 0.92 * chance).astype(int)
+    guess = np.column_stack([1 - chance, chance])
+    found = fit_calibration(guess, target, JOB)
+    assert found["low"] == pytest.approx(0.04, abs=0.01)
+    assert found["high"] == pytest.approx(0.04, abs=0.01)
+    assert calibrated(guess, found, JOB)[:, 1].max() < 0.97
+
+
 def test_overconfident_chances_are_calibrated_and_honest_ones_are_left_alone(truth):
     chance, target = truth
     margin = 2.0 * np.log(chance / (1 - chance))
