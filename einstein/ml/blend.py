@@ -32,24 +32,26 @@ class Blend:
     calibration: dict[str, float]
 
 
-def choose_blend(trials: list[Trial], folds: Folds) -> Blend:
-    """The blend that guesses the held-out rows best."""
-    ranked = sorted(trials, key=lambda trial: trial.loss)[:MOST_TRIALS]
+def choose_blend(trials: list[Trial], folds: Folds, rows: np.ndarray | None = None) -> Blend:
+    """The blend that guesses the held-out rows best; `rows` are places among `Folds.rows` to choose by, all of them usually."""
     judge, target = folds.judge, folds.target[folds.rows]
+    rows = np.arange(len(target)) if rows is None else rows
+    losses = [judge.loss(judge.told(trial.guess)[rows], rows) for trial in trials]
+    ranked = [trials[place] for place in np.argsort(losses, kind="stable")[:MOST_TRIALS]]
     told = np.array([judge.told(trial.guess) for trial in ranked])
     random = np.random.default_rng(folds.job.seed)
-    size = min(len(target), MOST_JUDGED)
+    size = min(len(rows), MOST_JUDGED)
     weights = np.zeros(len(ranked))
     for draw in range(RESAMPLES):
-        rows = random.integers(0, len(target), size) if draw or size < len(target) else np.arange(len(target))
-        weights += greedy(told[:, rows], judge, rows)
+        drawn = rows[random.integers(0, len(rows), size)] if draw or size < len(rows) else rows
+        weights += greedy(told[:, drawn], judge, drawn)
     weights[np.argsort(-weights)[MOST_MEMBERS:]] = 0
     weights[weights < LEAST_WEIGHT * weights.sum()] = 0
     weights /= weights.sum()
     parts = [(trial, float(weight)) for trial, weight in zip(ranked, weights, strict=True) if weight > 0]
-    mixed = sum(weight * trial.guess for trial, weight in parts)
-    later = slice(judge.early, None)
-    return Blend(parts, fit_calibration(np.asarray(mixed)[later], target[later], folds.job))
+    later = rows[rows >= judge.early]
+    mixed = np.asarray(sum(weight * trial.guess[later] for trial, weight in parts))
+    return Blend(parts, fit_calibration(mixed, target[later], folds.job))
 
 
 def greedy(told: np.ndarray, judge: Judge, rows: np.ndarray) -> np.ndarray:

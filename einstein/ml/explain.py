@@ -44,13 +44,9 @@ def _reasons_at(
         if fields[place] in table.columns:
             values[rows] = _shown(table[fields[place]][rows])
     names = np.array(fields, dtype="object")[chosen].tolist()
-    words = np.where(raises, "raises", "lowers").tolist()
-    sizes = np.where(shares >= STRONG, "a lot", np.where(shares < WEAK, "a little", "")).tolist()
     return [
-        {"field": name, "value": value, "direction": direction, "size": size, "share": share}
-        for name, value, direction, size, share in zip(
-            names, values.tolist(), words, sizes, shares.tolist(), strict=True
-        )
+        reason(name, value, up, share)
+        for name, value, up, share in zip(names, values.tolist(), raises.tolist(), shares.tolist(), strict=True)
     ]
 
 

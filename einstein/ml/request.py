@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from dataclasses import dataclass, field
 
@@ -41,13 +40,6 @@ class Clock:
         self.budget = (
             request.budget if request.budget is not None else AUTO_SMALL if cells <= SMALL_CELLS else AUTO_LARGE
         )
-
-    def part(self, until: float, of: int) -> Clock:
-        """A clock of its own for the first of `of` equal pieces of the time from now to the share `until`."""
-        part = copy.copy(self)
-        part.began = time.monotonic()
-        part.budget = max(0.0, self.began + until * self.budget - part.began) / of
-        return part
 
     def at(self, share: float) -> float:
         """The time at which `share` of the budget is used."""

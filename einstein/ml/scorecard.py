@@ -10,7 +10,7 @@ from einstein.ml import reference
 from einstein.ml.evaluate import evaluate
 from einstein.ml.outcome import Outcome, size_words
 from einstein.ml.scorer import band_cuts, bands_of
-from einstein.ml.split import Slices
+from einstein.ml.split import TEST_SHARE, Slices
 from einstein.ml.verdict import verdict
 
 
@@ -19,7 +19,7 @@ def measure(outcome: Outcome, guess: np.ndarray, slices: Slices, seed: int) -> d
     target = outcome.target[slices.test]
     found = evaluate(outcome.task, target, guess, outcome.classes, baseline_of(outcome, slices.learn), seed)
     split = "newest" if slices.by_time else "crossed" if slices.crossed else "random"
-    learnt = len(slices.parts[0][0]) if slices.crossed else len(slices.learn)
+    learnt = round(len(slices.learn) * (1 - TEST_SHARE)) if slices.crossed else len(slices.learn)
     found |= {"records": len(outcome.target), "learn_records": learnt, "split": split, "size": size_words(outcome)}
     value = value_of(outcome.task, guess)
     cuts = band_cuts(outcome.task, found["baseline"].get("share", 0.5), value)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import KFold, StratifiedKFold
 
 from einstein.ml.errors import DataProblem
 from einstein.ml.outcome import Outcome
@@ -15,24 +13,19 @@ from einstein.ml.schema import detect, parse
 
 TEST_SHARE = 0.2
 CROSSED_BELOW = 1000  # records; a fifth of fewer says too little about a model
-PARTS = 5
 
 
 @dataclass
 class Slices:
     """Row numbers (among the records with a known outcome) to learn from and to test on.
 
-    Few records are `crossed`: all of them are both, in `parts`, (learn, test) pairs whose tests make up the whole.
+    Few records are `crossed`: all of them are both, each tested by a model fitted without it.
     """
 
     learn: np.ndarray
     test: np.ndarray
     by_time: bool
-    parts: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
-
-    @property
-    def crossed(self) -> bool:
-        return bool(self.parts)
+    crossed: bool = False
 
 
 def split(known: pd.DataFrame, outcome: Outcome, time_field: str | None, seed: int) -> Slices:
@@ -48,19 +41,11 @@ def split(known: pd.DataFrame, outcome: Outcome, time_field: str | None, seed: i
             return Slices(learn, test, by_time=True)
     if len(known) < CROSSED_BELOW:
         everything = np.arange(len(known))
-        return Slices(everything, everything, by_time=False, parts=_parts(outcome, seed))
+        return Slices(everything, everything, by_time=False, crossed=True)
     random = np.random.default_rng(seed)
     groups = outcome.target.astype(int) if outcome.task != "regression" else np.zeros(len(known), dtype=int)
     test = np.sort(np.concatenate([_some(np.flatnonzero(groups == group), random) for group in np.unique(groups)]))
     return Slices(np.setdiff1d(np.arange(len(known)), test), test, by_time=False)
-
-
-def _parts(outcome: Outcome, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    splitter = KFold if outcome.task == "regression" else StratifiedKFold
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a rare class may have fewer records than there are parts
-        halves = splitter(PARTS, shuffle=True, random_state=seed).split(np.zeros(len(outcome.target)), outcome.target)
-        return list(halves)
 
 
 def _some(rows: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from einstein.ml.errors import DataProblem
 from einstein.ml.explainer import fit_explainer
 from einstein.ml.features import Encoder, read_columns
 from einstein.ml.fit import bags_of, fit_parts, seconds_of
-from einstein.ml.folds import make_folds
+from einstein.ml.folds import FOLDS, make_folds
 from einstein.ml.guards import Finding, inspect_fields
 from einstein.ml.learning_curve import learning_curve
 from einstein.ml.members import FAMILIES
@@ -35,12 +35,11 @@ from einstein.ml.worth import worthless_fields
 __all__ = ["LAST_STAGES", "TrainRequest", "train"]
 
 WORTH_SHARE, SEARCH_SHARE, END_SHARE, LATEST_SHARE = 0.15, 0.82, 0.95, 1.08
-# Where records are few: by when the search, and the tests part by part, are over.
-CROSSED_SEARCH_SHARE, CROSSED_SHARE = 0.4, 0.85
+CROSSED_SHARE = 0.8  # of the budget, by when tests part by part want to be over
 EXPLAIN_SHARE = 0.06  # of the budget, for exact contributions of a sample
 MOST_SEARCHED = 150_000  # records that settings are judged on
 LAST_STAGES = ("Test the best one on records it never saw", "Write the scorecard")
-REASONED_FAMILIES = "exact tree SHAP of a sample, spread over the leaves of the trees"
+REASONED_FAMILIES = "exact tree SHAP, held in the leaves of the trees"
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -74,10 +73,11 @@ def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = la
     blend, curve = choose_blend(found.trials, found.folds), learning_curve(found.folds)
 
     tell({"stage": LAST_STAGES[0]})
-    model = _fitted(known, kept, blend, slices.learn, clock)
     if slices.crossed:
-        guess, refitted = _crossed(known, specs, request, clock, tell), True
+        guess, refitted = _crossed(known, found, kept, clock, tell), True
+        model = _fitted(known, kept, blend, slices.learn, clock)
     else:
+        model = _fitted(known, kept, blend, slices.learn, clock)
         guess = model.predict(model.encoder.transform(known.part(slices.test)))
         model, refitted = _refitted(model, known, kept, blend, clock)
     facts = measure(outcome, guess, slices, request.seed)
@@ -141,13 +141,12 @@ def _searched(
         for name in useless:
             folds = folds.without(name)
     tell({"stage": "Try models"})
-    growth = len(known.outcome.target) / len(rows)
-
-    end = CROSSED_SEARCH_SHARE if known.slices.crossed else SEARCH_SHARE
+    tests = FOLDS * (1 - 1 / FOLDS) if known.slices.crossed else 1.0
+    fits = tests + len(known.outcome.target) / len(rows)  # still to come, each as long as one on the rows searched
 
     def deadline(found: Search) -> float:
-        last = 2.7 * found.refit_seconds * (1 + growth) + 1.2 * EXPLAIN_SHARE * clock.budget + 1.0
-        return min(clock.at(end), clock.at(END_SHARE) - last) if found.trials else clock.at(end)
+        last = (2.8 * found.refit_seconds + 0.25) * fits + 1.2 * EXPLAIN_SHARE * clock.budget + 0.8
+        return min(clock.at(SEARCH_SHARE), clock.at(END_SHARE) - last) if found.trials else clock.at(SEARCH_SHARE)
 
     found = search(
         folds, deadline, request.trials, lambda counts: tell({"progress": counts}), patient=request.budget is not None
@@ -159,22 +158,31 @@ def _searched(
     return found, specs, said
 
 
-def _crossed(known: _Known, specs: list[FieldSpec], request: TrainRequest, clock: Clock, tell: Tell) -> np.ndarray:
-    """Guesses of all records, each fifth by a model that was searched and fitted in the same way without it.
+def _crossed(known: _Known, found: Search, specs: list[FieldSpec], clock: Clock, tell: Tell) -> np.ndarray:
+    """Guesses of all records, each fold by a blend that was chosen, calibrated and fitted without it.
 
-    Choosing settings by all records and only fitting without a fifth would flatter (Cawley and Talbot 2010, "On over-fitting in
-    model selection and subsequent selection bias in performance evaluation").
+    The trials are shared; choosing among them by the other folds alone takes away what choosing flatters (Tsamardinos et al. 2018,
+    "Bootstrapping the out-of-sample predictions for efficient and accurate cross-validation").
     """
-    count, parts = len(known.outcome.target), known.slices.parts
-    found = np.zeros((count, known.job.classes) if known.job.task != "regression" else count)
-    for number, (learn, test) in enumerate(parts):
-        tell({"stage": LAST_STAGES[0], "detail": f"{number + 1} of {len(parts)} parts of the records"})
-        own = clock.part(CROSSED_SHARE, len(parts) - number)
-        alone = replace(known, slices=Slices(learn, test, by_time=False))
-        tried, kept, _ = _searched(alone, specs, request, own, lambda event: None)
-        model = _fitted(alone, kept, choose_blend(tried.trials, tried.folds), learn, own)
-        found[test] = model.predict(model.encoder.transform(known.part(test)))
-    return found
+    folds, count = found.folds, len(known.outcome.target)
+    guess = np.zeros((count, known.job.classes) if known.job.task != "regression" else count)
+    for number, fold in enumerate(folds.folds):
+        tell({"stage": LAST_STAGES[0], "detail": f"{number + 1} of {len(folds.folds)} parts of the records"})
+        blend = choose_blend(found.trials, folds, fold.learn)
+        parts = fit_parts(
+            blend,
+            fold.learn_features,
+            fold.groups,
+            known.outcome.target[fold.learn],
+            known.job,
+            clock.at(LATEST_SHARE),
+            bags_of(count),
+            bags_time=None
+            if clock.counted
+            else (clock.at(CROSSED_SHARE) - time.monotonic()) / (len(folds.folds) - number),
+        )
+        guess[fold.hold] = Model(known.job, Encoder(specs), parts, blend.calibration).predict(fold.hold_features)
+    return guess
 
 
 def _fitted(known: _Known, specs: list[FieldSpec], blend: Blend, rows: np.ndarray, clock: Clock) -> Model:
