@@ -9,7 +9,7 @@ run: .venv/run
 	$(BIN)/python -m einstein run
 
 test: .venv/dev
-	$(BIN)/python tests/ensure_browser.py
+	$(BIN)/python tests/ensure_tools.py
 	$(BIN)/python -m pytest -n 2
 
 lint: .venv/dev
@@ -31,7 +31,7 @@ bench-floor: .venv/dev
 	BENCH_DATA=$(BENCH_DATA) PYTHONPATH=. $(BIN)/python bench/quality_floor.py
 
 screenshots: .venv/dev
-	$(BIN)/python tests/ensure_browser.py
+	$(BIN)/python tests/ensure_tools.py
 	$(BIN)/python -m pytest tests/e2e/test_screens.py -s
 
 clean:

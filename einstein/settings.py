@@ -1,5 +1,7 @@
 """Settings, read once from the environment, safe by default. docs/operating.md lists every variable."""
 
+import base64
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -31,6 +33,12 @@ ON_LOOPBACK = LISTEN_HOST in {"127.0.0.1", "localhost", "::1"}
 PUBLIC_URL = env.str("EINSTEIN_PUBLIC_URL", default=f"http://127.0.0.1:{LISTEN_PORT}").rstrip("/")
 SECURE = PUBLIC_URL.startswith("https://")
 SECRET_KEY = env.str("EINSTEIN_SECRET_KEY", default="") or _kept_secret("secret-key")
+# Customers' secrets (einstein.sealed): the first key seals, all of them open.
+SECRET_STORE_KEYS = env.list("EINSTEIN_SECRET_STORE_KEYS", default=[]) or [
+    base64.urlsafe_b64encode(hashlib.sha256(_kept_secret("secret-store-key").encode()).digest()).decode()
+]
+# What the outbound client may reach besides the public internet: names or networks, each with a port if wanted.
+OUTBOUND_ALLOW = env.list("EINSTEIN_OUTBOUND_ALLOW", default=[])
 ALLOWED_HOSTS = env.list("EINSTEIN_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 
 # --- the database: the application's role here, the owner's only for commands that change the schema

@@ -64,6 +64,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_of_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def free_bytes() -> int:
     """Free space where local files go."""
     return shutil.disk_usage(settings.VAR_DIR).free

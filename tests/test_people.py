@@ -9,11 +9,11 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
-from apps.monitoring.notify import recipients
 from apps.outbox.models import AccountMessage
 from apps.workspaces import people
 from apps.workspaces.api_keys import create_key, workspace_of_key
 from apps.workspaces.models import AuditEntry, Invitation, Membership
+from apps.workspaces.people import responsible
 from apps.workspaces.scope import workspace_scope
 
 
@@ -66,7 +66,7 @@ def test_a_removed_members_sessions_keys_and_alert_routes_end_at_once(
 
         prediction = Prediction.objects.create(name="Hers", dataset=Dataset.objects.create(name="D"), owner=builder)
         _, plain = create_key(builder, "Hers", "score")
-        assert recipients(prediction) == [builder]
+        assert responsible(prediction.owner_id) == [builder]
     assert workspace_of_key(f"Bearer {plain}")
 
     client.force_login(owner)
@@ -77,7 +77,7 @@ def test_a_removed_members_sessions_keys_and_alert_routes_end_at_once(
     assert hers.get(f"/w/{workspace.slug}/").status_code == 404
     assert workspace_of_key(f"Bearer {plain}") is None
     with workspace_scope(workspace.id):
-        assert recipients(prediction) == [owner]
+        assert responsible(prediction.owner_id) == [owner]
 
 
 def test_alerts_go_to_the_owner_then_to_admins_and_only_to_confirmed_addresses(workspace, owner, join):
@@ -87,11 +87,11 @@ def test_alerts_go_to_the_owner_then_to_admins_and_only_to_confirmed_addresses(w
     builder = join(workspace, "builder")
     with workspace_scope(workspace.id):
         prediction = Prediction.objects.create(name="P", dataset=Dataset.objects.create(name="D"), owner=builder)
-        assert recipients(prediction) == [builder]
+        assert responsible(prediction.owner_id) == [builder]
         EmailAddress.objects.filter(user=builder).update(verified=False)
-        assert recipients(prediction) == [owner]
+        assert responsible(prediction.owner_id) == [owner]
         EmailAddress.objects.filter(user=owner).update(verified=False)
-        assert recipients(prediction) == []
+        assert responsible(prediction.owner_id) == []
 
 
 def test_an_invited_person_joins_with_the_mailed_link(client, owner, workspace, make_user):

@@ -90,14 +90,32 @@ def test_records_used_for_learning_that_are_scored_all_the_same_are_marked_seen(
 
 
 def test_a_file_without_a_field_the_model_uses_is_held_and_the_last_scores_stay(scored, owner, perform_runs, tmp_path):
+    before = dict(Score.objects.values_list("key", "value"))
+    file = tmp_path / "newer.csv"
+    pd.read_csv(TELCO, dtype=str).drop(columns=["Contract", "tenure"]).to_csv(file, index=False)
+    receive_path(file, "newer.csv", owner, scored.dataset)
+    perform_runs()
+    said = Run.objects.filter(kind="ingest").latest("id").outcome["said"]
+    assert said == [
+        f"{name} is missing, and predictions use it. Without it their scores would be wrong."
+        for name in ("tenure", "Contract")
+    ]
+    assert dict(Score.objects.values_list("key", "value")) == before
+
+
+def test_scoring_from_defaults_is_refused_when_a_field_the_model_uses_was_given_up(
+    scored, owner, perform_runs, tmp_path
+):
+    from apps.datasets.held import accept
+    from apps.datasets.models import HeldTable
     from apps.pipeline.tasks import perform
 
     before = dict(Score.objects.values_list("key", "value"))
     file = tmp_path / "newer.csv"
     pd.read_csv(TELCO, dtype=str).drop(columns=["Contract", "tenure"]).to_csv(file, index=False)
     receive_path(file, "newer.csv", owner, scored.dataset)
-    ingest = Run.objects.get(state="queued")
-    for run in (ingest, None):
+    perform_runs()
+    for run in (accept(HeldTable.objects.get(), owner), None):
         found = run or Run.objects.get(state="queued")
         Run.objects.filter(id=found.id).update(state="dispatched")
         perform(scored.workspace_id, found.id)

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from apps.datasets.models import Dataset
+from apps.datasets.models import Dataset, HeldTable, Source
 from apps.deliveries.models import Widget
 from apps.monitoring.models import Alert
 from apps.predictions.models import ModelVersion, Prediction
@@ -49,9 +49,14 @@ def foreign_objects(elsewhere, stranger):
             email="a@b.example", role="viewer", token_hash="y", expires_at=timezone.now()
         )
         membership = Membership.objects.get(user=stranger)
+        Source.objects.create(
+            dataset=dataset, kind="postgresql", settings={"host": "db.x.example"}, pick={"table": "t"}, state="active"
+        )
+        held = HeldTable.objects.create(dataset=dataset, storage_key="w/0/nothing")
     return {
         "dataset_id": dataset.id, "prediction_id": prediction.id, "number": 1, "widget_id": widget.id, "alert_id": alert.id, "key_id": key.id,
         "invitation_id": invitation.id, "membership_id": membership.id, "field_id": 1, "key": "k", "step": "question",
+        "held_id": held.id, "kind": "postgresql",
     }  # fmt: skip
 
 
@@ -160,6 +165,7 @@ def test_lesser_roles_get_403_where_they_may_not_and_nothing_changes(client, wor
             "invitation_id",
             "membership_id",
             "field_id",
+            "held_id",
         ],
         1,
     )
@@ -169,7 +175,10 @@ def test_lesser_roles_get_403_where_they_may_not_and_nothing_changes(client, wor
         if path.startswith("w/") and ROLES.index(needed) > ROLES.index(role):
             for method in (client.get, client.post):
                 assert (
-                    method(address(path, workspace.slug, {**values, "key": "k", "step": "question"})).status_code == 403
+                    method(
+                        address(path, workspace.slug, {**values, "key": "k", "step": "question", "kind": "url"})
+                    ).status_code
+                    == 403
                 ), path
                 refused += 1
     assert refused > 10
@@ -183,7 +192,7 @@ def test_every_workspace_route_names_the_role_it_needs(db):
 def test_strangers_are_sent_to_the_log_in(client, workspace):
     for path, _ in routes():
         if path.startswith("w/") and not names_an_object(path):
-            assert client.get(address(path, workspace.slug, {})).status_code in {302, 404}, path
+            assert client.get(address(path, workspace.slug, {"kind": "url"})).status_code in {302, 404}, path
 
 
 def counts(workspace_id: int) -> dict[str, int]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.utils import timezone
 
-from apps.datasets.models import Dataset, Snapshot
+from apps.datasets.models import Dataset, HeldTable, Snapshot
 from apps.datasets.records import key_problems, load
+from apps.runs.models import Run
 
 ROWS_SHOWN, COLUMNS_SHOWN, DELETED_SHOWN = 20, 40, 50
 
@@ -26,6 +28,22 @@ def dataset_list() -> QuerySet[Dataset]:
 def deleted_datasets() -> QuerySet[Dataset]:
     """What can still be brought back."""
     return Dataset.objects.filter(state="deleted").order_by("name", "id")[:DELETED_SHOWN]
+
+
+def source_page(dataset: Dataset) -> dict[str, Any]:
+    """The newest readings of a dataset's source, and the table that waits for a decision."""
+    runs = Run.objects.filter(kind__in=["refresh", "accept"], subject_id=dataset.id).order_by("-created_at", "-id")[:20]
+    return {"readings": list(runs), "held": open_held(dataset)}
+
+
+def open_held(dataset: Dataset) -> HeldTable | None:
+    return HeldTable.objects.filter(dataset=dataset, state="open").first()
+
+
+def reading_run(dataset: Dataset) -> Run | None:
+    """The newest work that reads records into a dataset, of whatever kind; a retry that is still to come does not count."""
+    found = Run.objects.filter(kind__in=["ingest", "refresh", "accept"], subject_id=dataset.id)
+    return found.exclude(state="queued", due_at__gt=timezone.now()).order_by("-created_at", "-id").first()
 
 
 def first_rows(snapshot: Snapshot | None) -> dict[str, Any]:

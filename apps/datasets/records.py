@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from apps.datasets.chain import frame_of, record_in_differences, whole_and_differences
 from apps.datasets.models import Dataset, Field, Snapshot
 from einstein import storage
 from einstein.ml.reader.table import load_snapshot, read_row
@@ -27,8 +28,7 @@ def newest_snapshot(dataset: Dataset) -> Snapshot | None:
 
 def load(snapshot: Snapshot, columns: list[str] | None = None) -> pd.DataFrame:
     """A snapshot as a table of strings."""
-    with storage.local_copy(snapshot.storage_key) as path:
-        return load_snapshot(path, columns)
+    return frame_of(snapshot, columns)
 
 
 def keys_of(dataset: Dataset, table: pd.DataFrame) -> pd.Series:
@@ -49,8 +49,12 @@ def keyed(dataset: Dataset, table: pd.DataFrame) -> pd.DataFrame:
 
 def record_of(dataset: Dataset, snapshot: Snapshot, key: str) -> dict[str, str | None]:
     """One record as written, without loading the others; {} when the snapshot does not hold it."""
-    names = snapshot.field_names
-    with storage.local_copy(snapshot.storage_key) as path:
+    found = record_in_differences(snapshot, key)
+    if found is not None:
+        return found
+    whole, _ = whole_and_differences(snapshot)
+    names = whole.field_names
+    with storage.local_copy(whole.storage_key) as path:
         keys = keys_of(dataset, load_snapshot(path, [dataset.key_field if dataset.key_field in names else names[0]]))
         places = np.flatnonzero((keys == key).to_numpy())
         if not len(places):

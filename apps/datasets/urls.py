@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.datasets import views
+from apps.datasets import source_views, views
 
 urlpatterns = [
     path("datasets/", views.datasets, name="datasets"),
@@ -14,5 +14,15 @@ urlpatterns = [
     path("datasets/<int:dataset_id>/upload/", views.upload, name="upload_newer"),
     path("datasets/<int:dataset_id>/fields/<int:field_id>/type/", views.choose_type, name="choose_type"),
     path("datasets/<int:dataset_id>/key/", views.choose_key, name="choose_key"),
+    path("datasets/<int:dataset_id>/compare/", views.compare, name="compare_snapshots"),
+    path("sources/new/", source_views.kinds, name="source_kinds"),
+    path("sources/new/<slug:kind>/", source_views.connect, name="connect_source"),
+    path("datasets/<int:dataset_id>/source/", source_views.source, name="source"),
+    path("datasets/<int:dataset_id>/source/connection/", source_views.change_connection, name="change_source"),
+    path("datasets/<int:dataset_id>/source/pick/", source_views.pick, name="pick_source"),
+    path("datasets/<int:dataset_id>/source/plan/", source_views.plan, name="plan_source"),
+    path("datasets/<int:dataset_id>/source/refresh/", source_views.refresh, name="refresh_source"),
+    path("datasets/<int:dataset_id>/source/pause/", source_views.pause, name="pause_source"),
+    path("datasets/<int:dataset_id>/held/<int:held_id>/", source_views.decide, name="decide_held"),
     path("datasets/<int:dataset_id>/change/", views.change, name="change_dataset"),
 ]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apps.datasets import fields as decisions
 from apps.datasets import lifecycle
-from apps.datasets.models import DUPLICATE_POLICIES, Dataset, Field, Snapshot
-from apps.datasets.queries import dataset_list, deleted_datasets, first_rows, key_facts
+from apps.datasets.compare import compare_snapshots
+from apps.datasets.models import DUPLICATE_POLICIES, Dataset, Field, Snapshot, Source
+from apps.datasets.queries import dataset_list, deleted_datasets, first_rows, key_facts, open_held, reading_run
 from apps.datasets.records import newest_snapshot
 from apps.datasets.upload import UploadRefused, receive
 from apps.runs.models import Run
-from apps.runs.queue import latest
 from apps.workspaces.access import builder, viewer
 from einstein.ml.types import registry
 
@@ -48,11 +48,12 @@ def upload(request: HttpRequest, dataset_id: int | None = None) -> HttpResponse:
 def dataset(request: HttpRequest, dataset_id: int) -> HttpResponse:
     """The fields of the newest snapshot; while a file is being read, its progress."""
     found = get_object_or_404(Dataset, id=dataset_id)
-    snapshot, run = newest_snapshot(found), latest("ingest", found.id)
+    snapshot, run = newest_snapshot(found), reading_run(found)
     page = Paginator(Field.objects.filter(dataset=found), FIELDS_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "section": "datasets", "tab": "fields", "dataset": found, "snapshot": snapshot, "run": run, "page": page,
         "types": registry().values(), "policies": DUPLICATE_POLICIES.items(), "key": key_facts(found, snapshot),
+        "held": open_held(found), "source": Source.objects.filter(dataset=found).first(),
         "key_choices": Field.objects.filter(dataset=found).values_list("name", flat=True)[:300],
     }  # fmt: skip
     return render(request, "datasets/dataset.html", context)
@@ -62,7 +63,7 @@ def dataset(request: HttpRequest, dataset_id: int) -> HttpResponse:
 def reading(request: HttpRequest, dataset_id: int) -> HttpResponse:
     """The progress of reading, asked for every second; tells htmx to reload when it has ended."""
     found = get_object_or_404(Dataset, id=dataset_id)
-    run = latest("ingest", found.id)
+    run = reading_run(found)
     response = render(request, "datasets/_reading.html", {"dataset": found, "run": run})
     if run is None or not run.is_live:
         response["HX-Refresh"] = "true"
@@ -89,9 +90,28 @@ def snapshots(request: HttpRequest, dataset_id: int) -> HttpResponse:
     context = {
         "section": "datasets", "tab": "snapshots", "dataset": found, "snapshot": newest_snapshot(found),
         "snapshots": Snapshot.objects.filter(dataset=found).select_related("upload__uploaded_by").order_by("-number")[:100],
-        "failed": Run.objects.filter(kind="ingest", subject_id=found.id, state="failed").order_by("-created_at")[:10],
+        "failed": Run.objects.filter(kind__in=["ingest", "refresh"], subject_id=found.id, state="failed").order_by("-created_at")[:10],
     }  # fmt: skip
     return render(request, "datasets/snapshots.html", context)
+
+
+@viewer
+def compare(request: HttpRequest, dataset_id: int) -> HttpResponse:
+    """What is new, gone and changed between two snapshots, and in which fields."""
+    found = get_object_or_404(Dataset, id=dataset_id)
+    numbers = [request.GET.get(name, "") for name in ("a", "b")]
+    pair = {
+        item.number: item
+        for item in Snapshot.objects.filter(dataset=found, number__in=[n for n in numbers if n.isdecimal()])
+    }
+    earlier, later = (pair.get(int(number)) if number.isdecimal() else None for number in numbers)
+    if earlier is None or later is None:
+        raise Http404
+    context = {
+        "section": "datasets", "tab": "snapshots", "dataset": found, "snapshot": newest_snapshot(found), "earlier": earlier, "later": later,
+        "comparison": compare_snapshots(earlier, later), "numbers": Snapshot.objects.filter(dataset=found).order_by("-number").values_list("number", flat=True)[:400],
+    }  # fmt: skip
+    return render(request, "datasets/compare.html", context)
 
 
 @builder

@@ -8,16 +8,15 @@ from django.utils import timezone
 
 from apps.monitoring.models import Alert, AlertEvent
 from apps.outbox.write import write_email
-from apps.predictions.models import Prediction
-from apps.workspaces.models import Membership, User, Workspace
-from apps.workspaces.people import confirmed
+from apps.workspaces.models import User, Workspace
+from apps.workspaces.people import responsible
 
 TAGS = {"critical": "No scores", "warning": "Needs a look"}
 
 
 def tell_opened(alert: Alert) -> None:
     """Write the alert's one e-mail per recipient, in the transaction that marks it told."""
-    people = recipients(alert.prediction)
+    people = responsible(alert.prediction.owner_id)
     _mail(alert, people, "opened", alert.title, {"tag": TAGS[alert.severity]})
     alert.told_at, alert.told_to = timezone.now(), [str(person) for person in people]
     alert.save(update_fields=["told_at", "told_to"])
@@ -28,15 +27,13 @@ def tell_opened(alert: Alert) -> None:
 
 def tell_resolved(alert: Alert, sees: str) -> None:
     """Tell the same people that it is over."""
-    _mail(alert, recipients(alert.prediction), "resolved", f"Over: {alert.title}", {"tag": "Healthy", "sees": sees})
-
-
-def recipients(prediction: Prediction) -> list[User]:
-    """The owner while she is a member with a confirmed address, else the admins who have one."""
-    members = Membership.objects.select_related("user").filter(user__is_active=True)
-    owner = [member.user for member in members.filter(user_id=prediction.owner_id)]
-    admins = [member.user for member in members.filter(role="admin").order_by("id")]
-    return confirmed(owner) or confirmed(admins)
+    _mail(
+        alert,
+        responsible(alert.prediction.owner_id),
+        "resolved",
+        f"Over: {alert.title}",
+        {"tag": "Healthy", "sees": sees},
+    )
 
 
 def _mail(alert: Alert, people: list[User], moment: str, subject: str, extra: dict) -> None:

@@ -15,7 +15,7 @@ from django.db import close_old_connections, connection
 
 from apps.monitoring.watch import check_due
 from apps.outbox.send import send_due
-from apps.pipeline.story import after_failure, begin_watching, plan_due_scoring
+from apps.pipeline.story import after_failure, begin_watching, plan_due_refresh, plan_due_scoring
 from apps.runs.queue import dispatch_due, recover_expired
 
 logger = logging.getLogger("einstein.clock")
@@ -54,7 +54,12 @@ def take_back() -> None:
 
 def plan() -> None:
     """Plan what is new, then queue what is due."""
-    for door, deed in (("unplanned_predictions", begin_watching), ("due_predictions", plan_due_scoring)):
+    duties = (
+        ("unplanned_predictions", begin_watching),
+        ("due_predictions", plan_due_scoring),
+        ("due_sources", plan_due_refresh),
+    )
+    for door, deed in duties:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT workspace_id, id FROM {door}(%s)", [BATCH])
             found = cursor.fetchall()

@@ -12,11 +12,15 @@ from collections.abc import Callable
 from django.db.models import F
 from django.utils import timezone
 
+from apps.datasets.arrival import Taken
 from apps.datasets.ingest import ingest
+from apps.datasets.models import Source
+from apps.datasets.refresh import accept_held, plan_retry, refresh
 from apps.monitoring.models import Watch
 from apps.monitoring.observe import observe
 from apps.pipeline.schedules import next_slot
 from apps.predictions.models import Prediction
+from apps.predictions.queries import fields_in_use
 from apps.predictions.train import ChildKilled, mark_failed, train
 from apps.runs.lease import Cancelled, LeaseLost, Work, WorkFailed, heartbeat
 from apps.runs.models import Run
@@ -30,11 +34,32 @@ logger = logging.getLogger("einstein.pipeline")
 
 
 def read_upload(work: Work) -> None:
+    """A file somebody uploaded."""
+    _score_what_stands_on(work, ingest(work, _needed(work)))
+
+
+def read_source(work: Work) -> None:
+    """What the dataset's source holds now."""
+    _score_what_stands_on(work, refresh(work, _needed(work)))
+
+
+def take_held(work: Work) -> None:
+    """A table that did not fit and was accepted."""
+    _score_what_stands_on(work, accept_held(work))
+
+
+def _needed(work: Work) -> set[str]:
+    with workspace_scope(work.workspace_id):
+        return fields_in_use(work.subject_id)
+
+
+def _score_what_stands_on(work: Work, taken: Taken) -> None:
     """A new snapshot is followed by the scoring of every prediction that stands on it."""
-    ingest(work)
+    if taken.result == "held":
+        return
     with work.fenced():
         for prediction in Prediction.objects.filter(dataset_id=work.subject_id, state="active", champion__isnull=False):
-            enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:upload:{work.params['upload']}")
+            enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:read:{work.run_id}")
 
 
 def score_and_observe(work: Work) -> None:
@@ -45,7 +70,9 @@ def score_and_observe(work: Work) -> None:
         observe(work, scored)
 
 
-KINDS: dict[str, Callable[[Work], None]] = {"ingest": read_upload, "train": train, "score": score_and_observe}
+KINDS: dict[str, Callable[[Work], None]] = {
+    "ingest": read_upload, "refresh": read_source, "accept": take_held, "train": train, "score": score_and_observe,
+}  # fmt: skip
 
 
 def perform(work: Work) -> None:
@@ -101,6 +128,8 @@ def after_failure(workspace_id: int, run_id: int) -> None:
         run = Run.objects.get(id=run_id)
     if run.kind == "train":
         mark_failed(workspace_id, run.subject_id, run.error or "Stopped.")
+    if run.kind == "refresh" and run.state == "failed":
+        plan_retry(workspace_id, run.subject_id)
 
 
 def plan_due_scoring(workspace_id: int, prediction_id: int) -> None:
@@ -116,6 +145,19 @@ def plan_due_scoring(workspace_id: int, prediction_id: int) -> None:
             prediction.last_slot_at = slot
         prediction.next_run_at = next_slot(prediction, Workspace.objects.get(id=workspace_id).zone, now)
         prediction.save(update_fields=["last_slot_at", "next_run_at"])
+
+
+def plan_due_refresh(workspace_id: int, source_id: int) -> None:
+    """Queue the reading of a source that is due and set its next time; one that has no time yet gets one."""
+    with workspace_scope(workspace_id):
+        source = Source.objects.select_for_update(of=("self",)).select_related("dataset").get(id=source_id)
+        now = timezone.now()
+        if source.state != "active" or (source.next_run_at is not None and source.next_run_at > now):
+            return
+        if source.next_run_at is not None and source.dataset.state == "active":
+            enqueue("refresh", source.dataset_id, unique_key=f"refresh:{source.dataset_id}")
+        source.next_run_at = next_slot(source, Workspace.objects.get(id=workspace_id).zone, now)
+        source.save(update_fields=["next_run_at"])
 
 
 def begin_watching(workspace_id: int, prediction_id: int) -> None:

@@ -31,6 +31,26 @@ def deleted_predictions() -> QuerySet[Prediction]:
     return Prediction.objects.filter(state="deleted").order_by("name", "id")[:DELETED_SHOWN]
 
 
+def fields_in_use(dataset_id: int) -> set[str]:
+    """Fields of a dataset that predictions stand on: learnt from, the outcome, a filter's, the time."""
+    used: set[str] = set()
+    alive = (
+        Prediction.objects.filter(dataset_id=dataset_id)
+        .exclude(state__in=["deleted", "archived"])
+        .select_related("champion")
+    )
+    for prediction in alive:
+        filters = [
+            *prediction.learn_filters,
+            *prediction.score_filters,
+            *([prediction.rule] if prediction.rule else []),
+        ]
+        used |= {prediction.outcome_field, prediction.time_field, *(rule["field"] for rule in filters)}
+        if prediction.champion is not None:
+            used |= {spec["name"] for spec in prediction.champion.facts.get("fields", [])}
+    return used - {""}
+
+
 def version_list(prediction: Prediction) -> list[ModelVersion]:
     """Versions newest first, without their heavy facts."""
     return list(ModelVersion.objects.filter(prediction=prediction).defer("facts").order_by("-number")[:50])

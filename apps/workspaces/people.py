@@ -57,6 +57,14 @@ def confirmed(people: list[User]) -> list[User]:
     return [person for person in people if person.id in known]
 
 
+def responsible(owner_id: int | None) -> list[User]:
+    """Whom to tell about something: its owner while she is a member with a confirmed address, else the admins who have one."""
+    members = Membership.objects.select_related("user").filter(user__is_active=True)
+    owner = [member.user for member in members.filter(user_id=owner_id)]
+    admins = [member.user for member in members.filter(role="admin").order_by("id")]
+    return confirmed(owner) or confirmed(admins)
+
+
 def invite(workspace: Workspace, inviter: User, email: str, role: str) -> tuple[Invitation, str]:
     """Open an invitation and return it with its secret token; the caller mails it."""
     if role not in ROLES:

@@ -1,0 +1,44 @@
+"""A table on its way into a dataset, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from apps.datasets.models import HeldTable, Upload
+from apps.runs.lease import Work
+from apps.runs.models import Run
+from einstein.ml.reader import ReadReport
+
+
+@dataclass
+class Arrived:
+    """A table that was read, complete: a Parquet file of string columns, and what is known of it."""
+
+    path: Path
+    report: ReadReport
+    origin: str
+    upload: Upload | None = None
+    changes_only: bool = False
+    keys: Path | None = None
+    position: dict[str, Any] | None = None  # of the source, kept together with the snapshot
+    repeated_from: tuple[str, str] | None = None
+    accepted: HeldTable | None = None
+
+
+@dataclass
+class Taken:
+    """What became of an arrived table, kept as the Run's outcome."""
+
+    result: str  # "snapshot", "held" or "unchanged"
+    number: int | None = None
+    added: int | None = None
+    changed: int | None = None
+    gone: int | None = None
+    said: list[str] = field(default_factory=list)
+
+
+def note_outcome(work: Work, taken: Taken) -> None:
+    """Keep what became of the table with the Run; called inside the fence."""
+    Run.objects.filter(id=work.run_id).update(outcome=asdict(taken))

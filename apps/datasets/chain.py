@@ -1,0 +1,177 @@
+"""Opening a snapshot: a whole file, or a whole file with the differences that followed it, laid over one another.
+
+A difference is a Parquet file of the records that are new or changed, with one more column, `GONE`, that is true for records
+which only say that their key is gone. Of several differences the last word on a key counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from apps.datasets.models import Snapshot
+from einstein import storage
+
+GONE = "einstein: gone"
+BATCH = 131_072
+
+
+def whole_and_differences(snapshot: Snapshot) -> tuple[Snapshot, list[Snapshot]]:
+    """The whole snapshot that this one rests on, and the differences up to it, oldest first."""
+    if snapshot.base_id is None:
+        return snapshot, []
+    following = Snapshot.objects.filter(base_id=snapshot.base_id, number__lte=snapshot.number).order_by("number")
+    return Snapshot.objects.get(id=snapshot.base_id), list(following)
+
+
+@contextmanager
+def batches(snapshot: Snapshot, columns: list[str] | None = None) -> Iterator[Iterator[pa.RecordBatch]]:
+    """The records of a snapshot in batches of string columns, however large it is; the same order each time."""
+    names = [name for name in (columns or snapshot.field_names) if name in snapshot.field_names]
+    whole, differences = whole_and_differences(snapshot)
+    with ExitStack() as open_files:
+        path = open_files.enter_context(storage.local_copy(whole.storage_key))
+        if not differences:
+            yield pq.ParquetFile(path).iter_batches(BATCH, columns=names)
+            return
+        key = key_name(snapshot)
+        parts = [
+            pq.read_table(
+                open_files.enter_context(storage.local_copy(part.storage_key)),
+                columns=list(dict.fromkeys([*names, key, GONE])),
+            )
+            for part in differences
+        ]
+        yield _laid_over(pq.ParquetFile(path), pa.concat_tables(parts), names, key)
+
+
+def table_of(snapshot: Snapshot, columns: list[str] | None = None) -> pa.Table:
+    """The records of a snapshot in memory, as string columns."""
+    names = [name for name in (columns or snapshot.field_names) if name in snapshot.field_names]
+    schema = pa.schema([(name, pa.string()) for name in names])
+    with batches(snapshot, columns) as found:
+        return pa.Table.from_batches((batch.cast(schema) for batch in found), schema=schema)
+
+
+def frame_of(snapshot: Snapshot, columns: list[str] | None = None) -> pd.DataFrame:
+    """The same as a DataFrame of Python strings and None."""
+    return frame(table_of(snapshot, columns))
+
+
+def records_with(snapshot: Snapshot, keys: pa.Array) -> pa.Table:
+    """The records of some keys; only those parts of the files are read that hold one."""
+    names, key = snapshot.field_names, key_name(snapshot)
+    schema = pa.schema([(name, pa.string()) for name in names])
+    whole, differences = whole_and_differences(snapshot)
+    with ExitStack() as open_files:
+        file = pq.ParquetFile(open_files.enter_context(storage.local_copy(whole.storage_key)))
+        found = []
+        for group in range(file.num_row_groups):
+            wanted = pc.is_in(file.read_row_group(group, columns=[key]).column(0), value_set=keys)
+            if pc.any(wanted).as_py():
+                found.append(file.read_row_group(group).select(names).filter(wanted))
+        table = pa.concat_tables([part.cast(schema) for part in found]) if found else schema.empty_table()
+        if not differences:
+            return table
+        changes = pa.concat_tables(
+            [pq.read_table(open_files.enter_context(storage.local_copy(part.storage_key))) for part in differences]
+        )
+        changes = changes.filter(pc.is_in(changes.column(key), value_set=keys))
+        latest = changes.filter(pa.array(~pd.Index(changes.column(key).to_pandas()).duplicated(keep="last")))
+        untouched = table.filter(pc.invert(pc.is_in(table.column(key), value_set=latest.column(key).combine_chunks())))
+        return pa.concat_tables([untouched, latest.filter(pc.invert(latest.column(GONE))).select(names).cast(schema)])
+
+
+def record_in_differences(snapshot: Snapshot, key: str) -> dict[str, str | None] | None:
+    """One record from the newest difference that speaks of its key: {} when it is gone, None when no difference does."""
+    _, differences = whole_and_differences(snapshot)
+    for part in reversed(differences):
+        with storage.local_copy(part.storage_key) as path:
+            rows = pq.read_table(path, filters=[(key_name(snapshot), "=", key)]).to_pylist()
+        if rows:
+            gone = rows[-1].pop(GONE)
+            return {} if gone else rows[-1]
+    return None
+
+
+def key_name(snapshot: Snapshot) -> str:
+    """The field that names records in a chain. A chain is only made with a key, and a change of key makes a new whole."""
+    return snapshot.dataset.key_field
+
+
+def _laid_over(whole: pq.ParquetFile, changes: pa.Table, names: list[str], key: str) -> Iterator[pa.RecordBatch]:
+    latest = changes.filter(pa.array(~pd.Index(changes.column(key).to_pandas()).duplicated(keep="last")))
+    spoken = latest.column(key).combine_chunks()
+    for batch in whole.iter_batches(BATCH, columns=list(dict.fromkeys([*names, key]))):
+        untouched = pc.invert(pc.is_in(batch.column(key), value_set=spoken))
+        yield batch.filter(untouched).select(names)
+    yield from latest.filter(pc.invert(latest.column(GONE))).select(names).to_batches(BATCH)
+
+
+def with_difference(before: Snapshot, path: Path, names: list[str], target: Path) -> int:
+    """Write a whole Parquet file of the snapshot before with a difference laid over; fields that a side lacks are blank. Returns its records."""
+    key = key_name(before)
+    schema = pa.schema([(name, pa.string()) for name in names])
+    changes = pq.read_table(path)
+    latest = changes.filter(pa.array(~pd.Index(changes.column(key).to_pandas()).duplicated(keep="last")))
+    spoken = latest.column(key).combine_chunks()
+    rows = 0
+    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer, batches(before) as found:
+        for batch in found:
+            kept = _widened(batch.filter(pc.invert(pc.is_in(batch.column(key), value_set=spoken))), schema)
+            writer.write_batch(kept)
+            rows += kept.num_rows
+        for batch in latest.filter(pc.invert(latest.column(GONE))).to_batches(BATCH):
+            writer.write_batch(_widened(batch, schema))
+            rows += batch.num_rows
+    return rows
+
+
+def widen(path: Path, names: list[str], target: Path) -> None:
+    """Rewrite a Parquet file with exactly these fields; what it lacks is blank."""
+    schema = pa.schema([(name, pa.string()) for name in names])
+    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer:
+        for batch in pq.ParquetFile(path).iter_batches(BATCH):
+            writer.write_batch(_widened(batch, schema))
+
+
+def _widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    known = set(batch.schema.names)
+    empty = pa.nulls(batch.num_rows, pa.string())
+    return pa.record_batch(
+        [batch.column(name).cast(pa.string()) if name in known else empty for name in schema.names], schema
+    )
+
+
+def sample_of_file(path: Path, most: int) -> pd.DataFrame:
+    """At most `most` records spread evenly over a Parquet file of strings, as Python strings and None."""
+    file = pq.ParquetFile(path)
+    return _sampled(file.iter_batches(BATCH), max(1, -(-file.metadata.num_rows // most)))
+
+
+def sample_of(snapshot: Snapshot, most: int) -> pd.DataFrame:
+    """The same of a snapshot."""
+    with batches(snapshot) as found:
+        return _sampled(found, max(1, -(-snapshot.rows // most)))
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """A table of string columns as a DataFrame of Python strings and None."""
+    return pd.DataFrame(
+        {name: pd.Series(table.column(name).to_pylist(), dtype="object") for name in table.column_names}
+    )
+
+
+def _sampled(found: Iterator[pa.RecordBatch], step: int) -> pd.DataFrame:
+    parts, seen = [], 0
+    for batch in found:
+        parts.append(batch.take(pa.array(np.arange(-seen % step, batch.num_rows, step), pa.int64())))
+        seen += batch.num_rows
+    return frame(pa.Table.from_batches(parts)) if parts else pd.DataFrame()

@@ -1,0 +1,283 @@
+"""What all SQL databases share: tables, views or one guarded query, read in a read-only session, streamed into Parquet of strings."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from datetime import time as clock
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+import sqlglot
+from sqlalchemy.exc import SQLAlchemyError
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from apps.datasets.connectors.base import (
+    MOST_BYTES,
+    MOST_ROWS,
+    PREVIEW_ROWS,
+    Choice,
+    Connector,
+    Preview,
+    Reading,
+    Setting,
+    Since,
+    SourceProblem,
+    Tell,
+)
+from einstein.ml.errors import DataProblem
+from einstein.ml.reader.rows import ReadReport
+from einstein.ml.reader.table import usable_names
+
+STATEMENT_SECONDS = 3600
+PREVIEW_SECONDS = 20
+FETCHED = 5000
+MOST_CHOICES = 2000
+# Anything that writes, locks or calls out has no place in a query that is only to be read.
+FORBIDDEN = (
+    exp.Insert,
+    exp.Update,
+    exp.Delete,
+    exp.Merge,
+    exp.Create,
+    exp.Drop,
+    exp.Alter,
+    exp.Command,
+    exp.Into,
+    exp.Lock,
+)
+
+CONNECTION = (
+    Setting("host", "Host", "The server's name, such as db.example.com"),
+    Setting("port", "Port", kind="number"),
+    Setting("database", "Database"),
+    Setting("user", "User", "A user that may only read is best"),
+    Setting("password", "Password", secret=True, kind="password", required=False),
+)
+
+
+class SqlConnector(Connector):
+    """A database reached through SQLAlchemy. A dialect says how to connect and how to make the session read-only."""
+
+    dialect: ClassVar[str]  # sqlglot's name
+    port: ClassVar[int]
+    knows_changes = True
+
+    @property
+    def place(self) -> str:
+        return f"{self.settings.get('database', '')} on {self.settings.get('host', '')}"
+
+    @abstractmethod
+    def engine(self) -> sa.Engine:
+        """An engine whose connections go to the checked address."""
+
+    @abstractmethod
+    def make_read_only(self, connection: sa.Connection, seconds: int) -> None:
+        """Begin a transaction that cannot write and statements that end after `seconds`."""
+
+    @abstractmethod
+    def explain(self, error: Exception) -> str:
+        """The database's own words for a failure, in plain ones."""
+
+    @contextmanager
+    def session(self, seconds: int = PREVIEW_SECONDS) -> Iterator[sa.Connection]:
+        """A read-only connection; what the driver raises becomes a `SourceProblem`."""
+        engine = self.engine()
+        try:
+            # Without parameters a % in the user's query is a % and nothing else.
+            with engine.connect().execution_options(no_parameters=True) as connection:
+                self.make_read_only(connection, seconds)
+                yield connection
+        except SQLAlchemyError as error:
+            raise SourceProblem(self.explain(getattr(error, "orig", None) or error)) from error
+        finally:
+            engine.dispose()
+
+    def test(self) -> str:
+        with self.session() as connection:
+            count = len(self._names(connection))
+        return f"It works: {count:,} table{'s' if count != 1 else ''} and views can be read."
+
+    def choices(self) -> list[Choice]:
+        with self.session() as connection:
+            names = self._names(connection)
+        return [
+            Choice({"schema": schema, "table": name}, f"{schema}.{name}" if schema else name, kind)
+            for schema, name, kind in names[:MOST_CHOICES]
+        ]
+
+    def preview(self, pick: dict[str, Any]) -> Preview:
+        with self.session() as connection:
+            sql = self.select(connection, pick)
+            result = connection.exec_driver_sql(self._limited(sql))
+            header = list(result.keys())
+            rows = [[as_text(value) for value in row] for row in result.fetchmany(PREVIEW_ROWS)]
+            cursors, keys = self._hints(connection, pick)
+        names, _ = usable_names(header)
+        return Preview(names, rows, cursors, keys)
+
+    def words_of(self, pick: dict[str, Any]) -> str:
+        return "your query" if pick.get("query") else ".".join(filter(None, [pick.get("schema"), pick.get("table")]))
+
+    def read(
+        self, pick: dict[str, Any], since: Since | None, position: dict[str, Any], folder: Path, tell: Tell
+    ) -> Reading:
+        with self.session(STATEMENT_SECONDS) as connection:
+            sql = self.select(connection, pick)
+            where, newest = self._since(connection, sql, since)
+            target = folder / "table.parquet"
+            report = self.stream(connection, self._filtered(sql, where), target, tell)
+            keys = None
+            if since is not None and where:
+                keys = folder / "keys.parquet"
+                self.stream(
+                    connection, self._keys(sql, since.key_field), keys, lambda done, total: tell(report.rows, None)
+                )
+        return Reading(
+            target, report, f"{self.words_of(pick)} in {self.place}", {"cursor": newest} if newest is not None else {},
+            changes_only=bool(since is not None and where), keys=keys,
+        )  # fmt: skip
+
+    def select(self, connection: sa.Connection, pick: dict[str, Any]) -> str:
+        """The query of a pick: a table that exists, or the user's query once it is known to only read."""
+        if pick.get("query"):
+            return guarded(pick["query"], self.dialect)
+        wanted = (pick.get("schema") or None, pick.get("table"))
+        if wanted not in {(schema, name) for schema, name, _ in self._names(connection)}:
+            raise SourceProblem(f"There is no table {self.words_of(pick)} in {self.place} any more. Pick another.")
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        return f"SELECT * FROM {'.'.join(quote(part) for part in wanted if part)}"
+
+    def stream(self, connection: sa.Connection, sql: str, target: Path, tell: Tell) -> ReadReport:
+        """Run a query and write its rows as strings, a batch at a time."""
+        result = connection.execution_options(stream_results=True, max_row_buffer=FETCHED).exec_driver_sql(sql)
+        names, notes = usable_names(list(result.keys()))
+        schema = pa.schema([(name, pa.string()) for name in names])
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            while rows := result.fetchmany(FETCHED):
+                columns = zip(*rows, strict=True)
+                yield pa.record_batch(
+                    [pa.array([as_text(value) for value in column], pa.string()) for column in columns], schema
+                )
+
+        return write_batches(batches(), schema, target, notes, tell)
+
+    def _names(self, connection: sa.Connection) -> list[tuple[str | None, str, str]]:
+        """(schema, name, "table" or "view") of everything this user can see."""
+        found: list[tuple[str | None, str, str]] = []
+        inspector = sa.inspect(connection)
+        for schema in self.schemas(inspector):
+            found += [(schema, name, "table") for name in inspector.get_table_names(schema)]
+            found += [(schema, name, "view") for name in inspector.get_view_names(schema)]
+        return sorted(found, key=lambda entry: (entry[0] or "", entry[1]))
+
+    def schemas(self, inspector: sa.Inspector) -> list[str | None]:
+        return [None]
+
+    def _hints(self, connection: sa.Connection, pick: dict[str, Any]) -> tuple[list[str], list[str]]:
+        """Fields that can tell what changed (times and growing numbers), and the primary key of one field."""
+        if pick.get("query"):
+            return [], []
+        inspector = sa.inspect(connection)
+        columns = inspector.get_columns(pick["table"], pick.get("schema") or None)
+        keys = inspector.get_pk_constraint(pick["table"], pick.get("schema") or None).get("constrained_columns") or []
+        times = [c["name"] for c in columns if isinstance(c["type"], sa.DateTime)]
+        numbers = [c["name"] for c in columns if isinstance(c["type"], sa.Integer) and c["name"] not in keys]
+        return times + numbers, list(keys) if len(keys) == 1 else []
+
+    def _since(self, connection: sa.Connection, sql: str, since: Since | None) -> tuple[str, str | None]:
+        """(condition or "", the newest value of the cursor now). Values at the last position are read again: none is missed."""
+        if since is None or not since.cursor_field:
+            return "", None
+        name = connection.dialect.identifier_preparer.quote_identifier(since.cursor_field)
+        newest = connection.exec_driver_sql(f"SELECT MAX({name}) FROM ({sql}) einstein_rows").scalar()
+        last = since.position.get("cursor")
+        return (f"{name} >= {self.literal(connection, last)}" if last is not None else ""), as_text(newest)
+
+    def literal(self, connection: sa.Connection, value: str) -> str:
+        """A text value as a literal of this dialect; it came from the database itself and is quoted all the same."""
+        return str(sa.literal(value).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+
+    def _filtered(self, sql: str, where: str) -> str:
+        return f"SELECT * FROM ({sql}) einstein_rows WHERE {where}" if where else sql
+
+    def _keys(self, sql: str, key_field: str) -> str:
+        quoted = self.quote(key_field)
+        return f"SELECT {quoted} FROM ({sql}) einstein_rows"
+
+    @abstractmethod
+    def quote(self, name: str) -> str:
+        """A name as an identifier of this dialect."""
+
+    def _limited(self, sql: str) -> str:
+        return f"SELECT * FROM ({sql}) einstein_rows LIMIT {PREVIEW_ROWS}"
+
+
+def guarded(query: str, dialect: str) -> str:
+    """The query when it is one SELECT that only reads; raises `SourceProblem` saying what is in the way."""
+    try:
+        statements = [found for found in sqlglot.parse(query, dialect=dialect) if found is not None]
+    except SqlglotError as error:
+        first = str(error).splitlines()[0]
+        raise SourceProblem(f"The query cannot be read: {first[:200]}") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise SourceProblem("The query must be one SELECT. It may not change anything or hold several statements.")
+    for node in statements[0].walk():
+        if isinstance(node, FORBIDDEN):
+            raise SourceProblem(f"The query may only read; {node.key.upper()} is not allowed in it.")
+    return query.strip().rstrip(";").strip()
+
+
+def write_batches(
+    batches: Iterator[pa.RecordBatch], schema: pa.Schema, target: Path, notes: list[str], tell: Tell
+) -> ReadReport:
+    """Write batches of strings to Parquet within the limits on rows, bytes and time."""
+    report = ReadReport(list(schema.names), notes=notes)
+    size, deadline = 0, time.monotonic() + STATEMENT_SECONDS
+    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer:
+        for batch in batches:
+            writer.write_batch(blank_is_null(batch))
+            report.rows += batch.num_rows
+            size += batch.nbytes
+            tell(report.rows, None)
+            if report.rows > MOST_ROWS or size > MOST_BYTES:
+                raise DataProblem(
+                    f"The table has more than {MOST_ROWS:,} records or 20 GB, which is the limit. Pick fewer by a query."
+                )
+            if time.monotonic() > deadline:
+                raise DataProblem("The source was not done within an hour. Pick fewer records by a query.")
+    return report
+
+
+def blank_is_null(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [pc.if_else(pc.equal(column, ""), None, column) for column in batch.columns]
+    return pa.record_batch(columns, batch.schema)
+
+
+def as_text(value: Any) -> str | None:
+    """A database's value as a person would write it."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, date | clock):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value)
+    return str(value)

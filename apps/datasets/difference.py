@@ -1,0 +1,179 @@
+"""What is new, changed and gone between a table that was just read and the snapshot before it, by key, out of core in DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from apps.datasets.chain import BATCH, GONE, batches, records_with
+from apps.datasets.models import Snapshot
+
+MEMORY = "400MB"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Counts of records, and the file that holds the new and changed ones and the keys that are gone."""
+
+    path: Path
+    added: int
+    changed: int
+    gone: int
+    rows: int  # of the snapshot it makes
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.added or self.changed or self.gone)
+
+
+def key_faults(path: Path, key: str) -> int:
+    """How many records of a Parquet file have a blank key or repeat another's."""
+    with _engine(path.parent) as engine:
+        query = f"SELECT count(*) - count(DISTINCT nullif(trim({_q(key)}), '')) FROM read_parquet(?)"
+        return engine.execute(query, [str(path)]).fetchone()[0]
+
+
+def renamed(path: Path, columns: dict[str, str], target: Path) -> None:
+    """Rewrite a Parquet file with other names; `columns` gives the new name of each arriving name, in the new order."""
+    file = pq.ParquetFile(path)
+    schema = _schema(list(columns.values()))
+    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer:
+        for batch in file.iter_batches(BATCH, columns=list(columns)):
+            writer.write_batch(pa.record_batch([batch.column(name) for name in columns], schema))
+
+
+def against_whole(path: Path, before: Snapshot, key: str, folder: Path) -> Difference:
+    """The difference of a whole new table at `path` (columns as in `before`) to the snapshot before."""
+    names = before.field_names
+    with _engine(folder) as engine, batches(before) as old:
+        engine.register("old_rows", pa.RecordBatchReader.from_batches(_schema(names), _plain(old, names)))
+        engine.execute(f"CREATE TEMP TABLE old AS SELECT {_q(key)} AS k, {_hash(names)} AS h FROM old_rows")
+        engine.execute(
+            f"CREATE TEMP TABLE new AS SELECT {_q(key)} AS k, {_hash(names)} AS h FROM read_parquet(?)", [str(path)]
+        )
+        engine.execute(
+            "CREATE TEMP TABLE fresh AS SELECT n.k, o.k IS NULL AS added FROM new n LEFT JOIN old o USING (k) WHERE o.k IS NULL OR o.h <> n.h"
+        )
+        gone = "SELECT k FROM old ANTI JOIN new USING (k)"
+        rows = f"SELECT t.*, false AS {_q(GONE)} FROM read_parquet(?) t SEMI JOIN fresh ON t.{_q(key)} = fresh.k"
+        return _written(engine, rows, [str(path)], gone, names, key, folder, before)
+
+
+def against_changes(
+    path: Path,
+    keys: Path | None,
+    before: Snapshot,
+    key: str,
+    folder: Path,
+    repeated_from: tuple[str, str] | None = None,
+) -> Difference:
+    """The difference made by new and changed records only; `keys` holds every key that still exists, if that is known.
+
+    `repeated_from` is (cursor field, last position): only records standing exactly there can have come before and are compared; without it
+    all are.
+    """
+    names = before.field_names
+    with _engine(folder) as engine:
+        newest = f"QUALIFY row_number() OVER (PARTITION BY {_q(key)} ORDER BY file_row_number DESC) = 1"
+        engine.execute(
+            f"CREATE TEMP TABLE came AS SELECT {_columns(names)} FROM read_parquet(?, file_row_number = true) WHERE {_q(key)} IS NOT NULL {newest}",
+            [str(path)],
+        )
+        with batches(before, [key]) as old:
+            engine.register("old_keys", pa.RecordBatchReader.from_batches(_schema([key]), _plain(old, [key])))
+            engine.execute(f"CREATE TEMP TABLE old AS SELECT {_q(key)} AS k FROM old_keys")
+        _drop_unchanged(engine, before, names, key, repeated_from)
+        engine.execute(
+            f"CREATE TEMP TABLE fresh AS SELECT c.{_q(key)} AS k, o.k IS NULL AS added FROM came c LEFT JOIN old o ON c.{_q(key)} = o.k"
+        )
+        gone = "SELECT k FROM old WHERE false"
+        if keys is not None:
+            engine.execute("CREATE TEMP TABLE still (k VARCHAR)")
+            engine.execute("INSERT INTO still SELECT * FROM read_parquet(?)", [str(keys)])
+            gone = f"SELECT k FROM old ANTI JOIN still USING (k) ANTI JOIN came ON old.k = came.{_q(key)}"
+        rows = f"SELECT {_columns(names)}, false AS {_q(GONE)} FROM came"
+        return _written(engine, rows, [], gone, names, key, folder, before)
+
+
+def _drop_unchanged(
+    engine: duckdb.DuckDBPyConnection,
+    before: Snapshot,
+    names: list[str],
+    key: str,
+    repeated_from: tuple[str, str] | None,
+) -> None:
+    """Records that came again as they were are no change: sources send the last known moment once more."""
+    where, values = (f"WHERE {_q(repeated_from[0])} = ?", [repeated_from[1]]) if repeated_from else ("", [])
+    wanted = (
+        engine.sql(f"SELECT {_q(key)} FROM came {where}", params=values or None)
+        .to_arrow_table()
+        .column(0)
+        .combine_chunks()
+    )
+    if not len(wanted) or len(wanted) > before.rows // 4:
+        return
+    engine.register("were", records_with(before, wanted.cast(pa.string())))
+    same = " AND ".join(f"came.{_q(name)} IS NOT DISTINCT FROM were.{_q(name)}" for name in names)
+    engine.execute(f"DELETE FROM came USING were WHERE {same}")
+
+
+def _written(
+    engine: duckdb.DuckDBPyConnection,
+    rows: str,
+    values: list[str],
+    gone: str,
+    names: list[str],
+    key: str,
+    folder: Path,
+    before: Snapshot,
+) -> Difference:
+    added, changed = engine.execute("SELECT count(*) FILTER (added), count(*) FILTER (NOT added) FROM fresh").fetchone()
+    lost = engine.execute(f"SELECT count(*) FROM ({gone})").fetchone()[0]
+    columns = ", ".join(f"k AS {_q(name)}" if name == key else f"NULL::VARCHAR AS {_q(name)}" for name in names)
+    target = folder / "difference.parquet"
+    query = f"SELECT {_columns(names)}, {_q(GONE)} FROM ({rows}) UNION ALL SELECT {columns}, true FROM ({gone})"
+    schema = pa.schema([*((name, pa.string()) for name in names), (GONE, pa.bool_())])
+    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        for batch in engine.sql(query, params=values or None).to_arrow_reader(BATCH):
+            writer.write_batch(batch.cast(schema))
+    return Difference(target, added, changed, lost, before.rows + added - lost)
+
+
+@contextmanager
+def _engine(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB in memory, spilling into `folder`, without access to the network or to extensions."""
+    engine = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(folder), "autoinstall_known_extensions": False,
+                                    "autoload_known_extensions": False})  # fmt: skip
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _schema(names: list[str]) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in names])
+
+
+def _plain(found: Iterator[pa.RecordBatch], names: list[str]) -> Iterator[pa.RecordBatch]:
+    schema = _schema(names)
+    for batch in found:
+        yield batch.select(names).cast(schema)
+
+
+def _q(name: str) -> str:
+    """A field's name as an identifier; names are data of the user, so quotation marks are doubled."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _columns(names: list[str], table: str = "") -> str:
+    return ", ".join(f"{table}.{_q(name)}" if table else _q(name) for name in names)
+
+
+def _hash(names: list[str]) -> str:
+    return f"hash({_columns(names)})"

@@ -1,0 +1,365 @@
+"""Taking in a table that was read: matched to the dataset's contract, then kept as a snapshot, whole or as a difference, or held."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from apps.datasets import chain, difference
+from apps.datasets.arrival import Arrived, Taken, note_outcome
+from apps.datasets.contract import Match, Promised, judge_rows, letters_of, match
+from apps.datasets.held import hold
+from apps.datasets.models import Dataset, Field, HeldTable, Snapshot, Source
+from apps.datasets.records import newest_snapshot
+from apps.runs.lease import Work, WorkFailed
+from apps.workspaces.scope import workspace_scope
+from einstein import storage
+from einstein.ml.profile import profile_field
+from einstein.ml.schema import FieldSpec, detect
+
+SAMPLE = 200_000  # records that fields are looked at by
+COMPARED = 3000  # records that are compared with the snapshot before
+MOST_TRIES = 3
+
+
+class MovedOn(Exception):
+    """Another snapshot was kept meanwhile; a difference to the one before it would be wrong."""
+
+
+def take_in(work: Work, dataset_id: int, arrived: Arrived, needed: Iterable[str] = ()) -> Taken:
+    """Match, then keep or hold. Safe to run twice: what was kept already is found unchanged."""
+    for _ in range(MOST_TRIES):
+        try:
+            return _take_in_once(work, dataset_id, arrived, set(needed))
+        except MovedOn:
+            continue
+    raise WorkFailed("Several tables came at once. Try again when the others are in.")
+
+
+def _take_in_once(work: Work, dataset_id: int, arrived: Arrived, needed: set[str]) -> Taken:
+    with workspace_scope(work.workspace_id):
+        dataset = Dataset.objects.get(id=dataset_id)
+        before = newest_snapshot(dataset)
+        fields = list(Field.objects.filter(dataset=dataset))
+    with tempfile.TemporaryDirectory(prefix="einstein-intake-") as made:
+        folder = Path(made)
+        matched = _matched(work, dataset, before, fields, arrived, needed)
+        if matched.is_held and arrived.accepted is None:
+            return hold(work, dataset, arrived, matched)
+        path, names = _under_known_names(arrived, matched, before, folder)
+        if dataset.key_field and dataset.key_field not in names:
+            raise WorkFailed(
+                f"The file has no field {dataset.key_field}, which names the records of {dataset.name}. "
+                "Add it to the file, or pick another key field first."
+            )
+        kept = _as_snapshot(work, dataset, before, path, names, arrived, folder)
+        if kept is None:
+            return _note_unchanged(work, dataset, arrived)
+        return _keep(work, dataset, before, kept, names, arrived, matched, fields)
+
+
+def _matched(
+    work: Work, dataset: Dataset, before: Snapshot | None, fields: list[Field], arrived: Arrived, needed: set[str]
+) -> Match:
+    names = arrived.report.fields
+    if before is None:
+        return Match({name: name for name in names})
+    promised = [_promised(item, dataset, needed) for item in fields]
+    sample = chain.sample_of_file(arrived.path, COMPARED)
+    aliases = dict(dataset.aliases) | (arrived.accepted.mapping if arrived.accepted else {})
+    accepted = (
+        {change["field"] for change in arrived.accepted.differences if change["kind"] == "retyped"}
+        if arrived.accepted
+        else set()
+    )
+    with workspace_scope(work.workspace_id):
+        earlier = _same_records(before, dataset, sample, aliases)
+    found = match(promised, names, aliases, sample, earlier, accepted)
+    key = next((came for came, known in found.mapping.items() if known == dataset.key_field), None)
+    if not arrived.changes_only:
+        named_before = bool(dataset.key_field) and before.keyed_by == dataset.key_field
+        faults = difference.key_faults(arrived.path, key) if key and named_before else 0
+        found.changes += judge_rows(
+            arrived.report.rows, before.rows, arrived.report.rejected, dataset.key_field, faults
+        )
+    return found
+
+
+def _promised(item: Field, dataset: Dataset, needed: set[str]) -> Promised:
+    facts = item.profile
+    unreadable = facts.get("unreadable", 0) / max(1, facts.get("filled", 0))
+    return Promised(
+        item.name, item.type, facts.get("options", {}), unreadable, needed=item.name in needed, key=item.name == dataset.key_field,
+        chosen=bool(item.chosen_type),
+    )  # fmt: skip
+
+
+def _same_records(before: Snapshot, dataset: Dataset, sample: pd.DataFrame, aliases: dict[str, str]) -> pd.DataFrame:
+    """Records of the snapshot before: the sample's own by key where there is one, else some of them."""
+    key = dataset.key_field
+    came = next(
+        (
+            name
+            for name in sample
+            if name == key or aliases.get(name) == key or (key and letters_of(name) == letters_of(key))
+        ),
+        None,
+    )
+    if key and before.keyed_by == key and came is not None:
+        found = chain.frame(chain.records_with(before, pa.array(sample[came].dropna().tolist(), pa.string())))
+        if len(found):
+            return found
+    return chain.sample_of(before, COMPARED)
+
+
+def _under_known_names(
+    arrived: Arrived, matched: Match, before: Snapshot | None, folder: Path
+) -> tuple[Path, list[str]]:
+    """The file with the contract's names, in the contract's order, new fields last."""
+    mapping = matched.mapping
+    order = {name: place for place, name in enumerate(before.field_names if before else [])}
+    columns = dict(
+        sorted(
+            mapping.items(), key=lambda entry: order.get(entry[1], len(order) + arrived.report.fields.index(entry[0]))
+        )
+    )
+    if list(columns) == list(columns.values()) == pq.read_schema(arrived.path).names:
+        return arrived.path, list(columns)
+    target = folder / "named.parquet"
+    difference.renamed(arrived.path, columns, target)
+    return target, list(columns.values())
+
+
+@dataclass
+class _Kept:
+    """A file to be stored, and what the snapshot made of it holds."""
+
+    path: Path
+    rows: int
+    names: list[str]
+    base: Snapshot | None
+    keyed_by: str
+    counts: difference.Difference | None
+    looked_at: pd.DataFrame | None
+
+
+def _as_snapshot(
+    work: Work, dataset: Dataset, before: Snapshot | None, path: Path, names: list[str], arrived: Arrived, folder: Path
+) -> _Kept | None:
+    """Choose between whole and difference; None when nothing has changed."""
+    key = dataset.key_field
+    comparable = before is not None and bool(key) and before.keyed_by == key
+    same_fields = before is not None and set(names) == set(before.field_names)
+    if arrived.changes_only and before is not None:
+        if not comparable:
+            raise WorkFailed(
+                f"Changes can only be laid over {dataset.name} when a field names each record. Pick the key field, then read everything once."
+            )
+        return _laid_over(work, dataset, before, path, names, arrived, folder, same_fields)
+    faults = difference.key_faults(path, key) if key else 1
+    if not comparable or not same_fields or faults:
+        return _Kept(
+            path,
+            arrived.report.rows,
+            names,
+            None,
+            key if key and not faults else "",
+            None,
+            chain.sample_of_file(path, SAMPLE),
+        )
+    with workspace_scope(work.workspace_id):
+        counts = difference.against_whole(path, before, key, folder)
+        if counts.is_nothing and arrived.upload is None:
+            return None
+        if _is_worth_a_difference(before, counts):
+            looked_at = chain.sample_of_file(path, SAMPLE) if counts.rows <= SAMPLE else None
+            return _Kept(counts.path, counts.rows, before.field_names, before, key, counts, looked_at)
+    return _Kept(path, arrived.report.rows, names, None, key, counts, chain.sample_of_file(path, SAMPLE))
+
+
+def _laid_over(
+    work: Work,
+    dataset: Dataset,
+    before: Snapshot,
+    path: Path,
+    names: list[str],
+    arrived: Arrived,
+    folder: Path,
+    same_fields: bool,
+) -> _Kept | None:
+    key, wide = dataset.key_field, [*before.field_names, *(name for name in names if name not in before.field_names)]
+    if not same_fields:
+        widened = folder / "wide.parquet"
+        chain.widen(path, before.field_names, widened)
+        path_of_known = widened
+    else:
+        path_of_known = path
+    with workspace_scope(work.workspace_id):
+        counts = difference.against_changes(path_of_known, arrived.keys, before, key, folder, arrived.repeated_from)
+        if counts.is_nothing:
+            return None
+        if same_fields and _is_worth_a_difference(before, counts):
+            looked_at = None
+            if counts.rows <= SAMPLE:
+                whole = folder / "whole.parquet"
+                chain.with_difference(before, counts.path, wide, whole)
+                looked_at = chain.sample_of_file(whole, SAMPLE)
+            return _Kept(counts.path, counts.rows, before.field_names, before, key, counts, looked_at)
+        whole = folder / "whole.parquet"
+        rows = chain.with_difference(before, counts.path, before.field_names, whole)
+    return _Kept(whole, rows, before.field_names, None, key, counts, chain.sample_of_file(whole, SAMPLE))
+
+
+def _is_worth_a_difference(before: Snapshot, counts: difference.Difference) -> bool:
+    """Differences pile up until together they would weigh as much as the whole they rest on."""
+    whole, following = chain.whole_and_differences(before)
+    piled = sum((part.added or 0) + (part.changed or 0) + (part.gone or 0) for part in following)
+    return piled + counts.added + counts.changed + counts.gone <= whole.rows
+
+
+def _keep(
+    work: Work,
+    dataset: Dataset,
+    before: Snapshot | None,
+    kept: _Kept,
+    names: list[str],
+    arrived: Arrived,
+    matched: Match,
+    known: list[Field],
+) -> Taken:
+    chosen = {item.name: item.chosen_type for item in known if item.chosen_type}
+    if arrived.accepted:
+        for change in arrived.accepted.differences:
+            if change["kind"] == "retyped":
+                chosen.pop(change["field"], None)
+    looks = look_at(work, kept.looked_at, chosen) if kept.looked_at is not None else None
+    work.stage("Keep the snapshot")
+    number = before.number + 1 if before else 1
+    key = storage.key_for(
+        work.workspace_id, "datasets", dataset.id, "snapshots", f"{number}-{work.run_id}-{work.lease}.parquet"
+    )
+    sha256 = storage.put(kept.path, key)
+    if kept.base is not None:
+        sha256 = storage.sha256_of_text(f"{kept.base.sha256} {sha256}")
+    with work.fenced():
+        dataset = Dataset.objects.select_for_update().get(id=dataset.id)
+        newest = newest_snapshot(dataset)
+        if (newest.id if newest else None) != (before.id if before else None):
+            raise MovedOn
+        if looks is not None:
+            _choose_key(dataset, looks, kept)
+        _refuse_repeats(dataset, kept, arrived)
+        snapshot = Snapshot.objects.create(
+            dataset=dataset, upload=arrived.upload, number=number, storage_key=key, sha256=sha256, rows=kept.rows, field_names=kept.names,
+            rejected=arrived.report.rejected, notes=[*arrived.report.notes, *(c.words for c in matched.changes)][:50], origin=arrived.origin[:300],
+            rejects=[{"line": reject.line, "field": reject.field, "reason": reject.reason} for reject in arrived.report.rejects],
+            base=(kept.base if kept.base is None or kept.base.base_id is None else kept.base.base), bytes=kept.path.stat().st_size,
+            keyed_by=kept.keyed_by or (dataset.key_field if _names_each(dataset, kept) else ""), added=kept.counts.added if kept.counts else None,
+            changed=kept.counts.changed if kept.counts else None, gone=kept.counts.gone if kept.counts else None,
+        )  # fmt: skip
+        if looks is not None:
+            replace_fields(dataset, looks, forget=set(chosen) ^ {item.name for item in known if item.chosen_type})
+        _settle(dataset, arrived)
+        taken = Taken(
+            "snapshot",
+            number,
+            snapshot.added,
+            snapshot.changed,
+            snapshot.gone,
+            [change.words for change in matched.changes],
+        )
+        note_outcome(work, taken)
+    return taken
+
+
+def _settle(dataset: Dataset, arrived: Arrived) -> None:
+    """What follows from a table being taken in: accepted names stay known, a held one is decided, the source stands further on."""
+    if arrived.accepted is not None:
+        dataset.aliases |= {came: known for came, known in arrived.accepted.mapping.items() if came != known}
+        HeldTable.objects.filter(id=arrived.accepted.id).update(state="accepted")
+    HeldTable.objects.filter(dataset=dataset, state="open").update(state="superseded")
+    if arrived.position is not None:
+        Source.objects.filter(dataset=dataset).update(position=arrived.position)
+    dataset.save()
+
+
+def _note_unchanged(work: Work, dataset: Dataset, arrived: Arrived) -> Taken:
+    taken = Taken("unchanged")
+    with work.fenced():
+        _settle(Dataset.objects.select_for_update().get(id=dataset.id), arrived)
+        note_outcome(work, taken)
+    return taken
+
+
+Look = tuple[FieldSpec, str, dict[str, Any]]
+
+
+def look_at(work: Work, table: pd.DataFrame, chosen: dict[str, str]) -> list[Look]:
+    """Each field's type as decided, its type as detected, and what it holds."""
+    names = list(table.columns)
+    work.stage(f"Look at {len(names):,} fields", f"{len(table):,} records")
+    looks = []
+    for number, name in enumerate(names):
+        if number % 50 == 0:
+            work.progress(done=number, total=len(names), unit="fields")
+        detected = detect(name, table[name])
+        spec = detect(name, table[name], chosen[name]) if name in chosen else detected
+        looks.append((spec, detected.type, profile_field(table[name], spec)))
+    return looks
+
+
+def _names_each(dataset: Dataset, kept: _Kept) -> bool:
+    return bool(dataset.key_field) and kept.base is None and difference.key_faults(kept.path, dataset.key_field) == 0
+
+
+def _choose_key(dataset: Dataset, looks: list[Look], kept: _Kept) -> None:
+    """The first id field that is always filled and never repeats is the key, until the user picks another."""
+    if dataset.key_field:
+        return
+    for spec, _, facts in looks:
+        if (
+            spec.type == "id"
+            and facts["distinct"] == facts["rows"]
+            and difference.key_faults(kept.path, spec.name) == 0
+        ):
+            dataset.key_field = spec.name
+            return
+
+
+def _refuse_repeats(dataset: Dataset, kept: _Kept, arrived: Arrived) -> None:
+    if dataset.duplicates != "refuse" or not dataset.key_field or kept.base is not None:
+        return
+    keys = pq.read_table(kept.path, columns=[dataset.key_field]).column(0).to_pandas().dropna()
+    repeated = int(keys.duplicated().sum())
+    if repeated:
+        example = keys[keys.duplicated()].iloc[0]
+        raise WorkFailed(
+            f"{arrived.origin} was refused, as you asked: {repeated:,} record{'s repeat' if repeated > 1 else ' repeats'} the {dataset.key_field} of another, such as {example}. "
+            "Remove them from the file, or choose to keep the first or the last."
+        )
+
+
+def replace_fields(dataset: Dataset, looks: list[Look], forget: set[str]) -> None:
+    """Fields follow the newest snapshot; what the user chose stays with fields of the same name, but those to `forget`."""
+    known = {item.name: item for item in Field.objects.filter(dataset=dataset)}
+    fresh = []
+    for position, (spec, detected, facts) in enumerate(looks):
+        facts = facts | {"options": spec.options}
+        item = known.pop(spec.name, None)
+        if item is None:
+            fresh.append(
+                Field(dataset=dataset, name=spec.name, position=position, detected_type=detected, profile=facts)
+            )
+            continue
+        item.position, item.detected_type, item.profile = position, detected, facts
+        item.chosen_type = "" if spec.name in forget else item.chosen_type
+        item.save(update_fields=["position", "detected_type", "profile", "chosen_type"])
+    Field.objects.bulk_create(fresh, batch_size=1000)
+    Field.objects.filter(id__in=[item.id for item in known.values()]).delete()
