@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ class Arrived:
     origin: str
     upload: Upload | None = None
     changes_only: bool = False
-    keys: Path | None = None
+    total: int | None = None  # of the source, with changes only
+    keys: Callable[[Path], object] | None = None  # writes the keys of all its records
     position: dict[str, Any] | None = None  # of the source, kept together with the snapshot
-    repeated_from: tuple[str, str] | None = None
+    fresh: bool = False  # with changes only: none of them is as it was before
     accepted: HeldTable | None = None
 
 
@@ -33,6 +35,7 @@ class Taken:
 
     result: str  # "snapshot", "held" or "unchanged"
     number: int | None = None
+    read: int | None = None  # records that came over
     added: int | None = None
     changed: int | None = None
     gone: int | None = None

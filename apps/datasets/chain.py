@@ -21,6 +21,7 @@ from einstein import storage
 
 GONE = "einstein: gone"
 BATCH = 131_072
+MOST_PARTS = 12  # of a file that a sample is taken from
 
 
 def whole_and_differences(snapshot: Snapshot) -> tuple[Snapshot, list[Snapshot]]:
@@ -65,8 +66,8 @@ def frame_of(snapshot: Snapshot, columns: list[str] | None = None) -> pd.DataFra
     return frame(table_of(snapshot, columns))
 
 
-def records_with(snapshot: Snapshot, keys: pa.Array) -> pa.Table:
-    """The records of some keys; only those parts of the files are read that hold one."""
+def records_with(snapshot: Snapshot, keys: pa.Array, most_parts: int | None = None) -> pa.Table:
+    """The records of some keys; only those parts of the files are read that hold one, `most_parts` of the whole at most."""
     names, key = snapshot.field_names, key_name(snapshot)
     schema = pa.schema([(name, pa.string()) for name in names])
     whole, differences = whole_and_differences(snapshot)
@@ -75,7 +76,7 @@ def records_with(snapshot: Snapshot, keys: pa.Array) -> pa.Table:
         found = []
         for group in range(file.num_row_groups):
             wanted = pc.is_in(file.read_row_group(group, columns=[key]).column(0), value_set=keys)
-            if pc.any(wanted).as_py():
+            if pc.any(wanted).as_py() and (most_parts is None or len(found) < most_parts):
                 found.append(file.read_row_group(group).select(names).filter(wanted))
         table = pa.concat_tables([part.cast(schema) for part in found]) if found else schema.empty_table()
         if not differences:
@@ -151,9 +152,16 @@ def _widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def sample_of_file(path: Path, most: int) -> pd.DataFrame:
-    """At most `most` records spread evenly over a Parquet file of strings, as Python strings and None."""
+    """At most `most` records spread over a Parquet file of strings, as Python strings and None; of a large file, over some of its parts."""
     file = pq.ParquetFile(path)
-    return _sampled(file.iter_batches(BATCH), max(1, -(-file.metadata.num_rows // most)))
+    parts = MOST_PARTS if file.metadata.num_rows > most else file.num_row_groups
+    groups = sorted({round(place) for place in np.linspace(0, file.num_row_groups - 1, parts)})
+    rows = sum(file.metadata.row_group(group).num_rows for group in groups)
+    return (
+        _sampled(file.iter_batches(BATCH, row_groups=groups), max(1, -(-rows // most)))
+        if rows
+        else pd.DataFrame(columns=file.schema_arrow.names)
+    )
 
 
 def sample_of(snapshot: Snapshot, most: int) -> pd.DataFrame:

@@ -11,8 +11,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from apps.datasets.chain import BATCH, GONE, batches, records_with
+from apps.datasets.chain import BATCH, GONE, batches, records_with, whole_and_differences
 from apps.datasets.models import Snapshot
+from einstein import storage
 
 MEMORY = "400MB"
 
@@ -36,7 +37,7 @@ def key_faults(path: Path, key: str) -> int:
     """How many records of a Parquet file have a blank key or repeat another's."""
     with _engine(path.parent) as engine:
         query = f"SELECT count(*) - count(DISTINCT nullif(trim({_q(key)}), '')) FROM read_parquet(?)"
-        return engine.execute(query, [str(path)]).fetchone()[0]
+        return engine.execute(query, [str(path)]).fetchall()[0][0]
 
 
 def renamed(path: Path, columns: dict[str, str], target: Path) -> None:
@@ -51,8 +52,7 @@ def renamed(path: Path, columns: dict[str, str], target: Path) -> None:
 def against_whole(path: Path, before: Snapshot, key: str, folder: Path) -> Difference:
     """The difference of a whole new table at `path` (columns as in `before`) to the snapshot before."""
     names = before.field_names
-    with _engine(folder) as engine, batches(before) as old:
-        engine.register("old_rows", pa.RecordBatchReader.from_batches(_schema(names), _plain(old, names)))
+    with _engine(folder) as engine, _old(engine, before, names):
         engine.execute(f"CREATE TEMP TABLE old AS SELECT {_q(key)} AS k, {_hash(names)} AS h FROM old_rows")
         engine.execute(
             f"CREATE TEMP TABLE new AS SELECT {_q(key)} AS k, {_hash(names)} AS h FROM read_parquet(?)", [str(path)]
@@ -67,16 +67,15 @@ def against_whole(path: Path, before: Snapshot, key: str, folder: Path) -> Diffe
 
 def against_changes(
     path: Path,
-    keys: Path | None,
     before: Snapshot,
     key: str,
     folder: Path,
-    repeated_from: tuple[str, str] | None = None,
+    fresh: bool = False,
+    keys: Path | None = None,
 ) -> Difference:
     """The difference made by new and changed records only; `keys` holds every key that still exists, if that is known.
 
-    `repeated_from` is (cursor field, last position): only records standing exactly there can have come before and are compared; without it
-    all are.
+    Unless they are known to be `fresh`, records that came again as they were are no change: sources send some once more.
     """
     names = before.field_names
     with _engine(folder) as engine:
@@ -85,37 +84,29 @@ def against_changes(
             f"CREATE TEMP TABLE came AS SELECT {_columns(names)} FROM read_parquet(?, file_row_number = true) WHERE {_q(key)} IS NOT NULL {newest}",
             [str(path)],
         )
-        with batches(before, [key]) as old:
-            engine.register("old_keys", pa.RecordBatchReader.from_batches(_schema([key]), _plain(old, [key])))
-            engine.execute(f"CREATE TEMP TABLE old AS SELECT {_q(key)} AS k FROM old_keys")
-        _drop_unchanged(engine, before, names, key, repeated_from)
+        if not fresh:
+            _drop_unchanged(engine, before, names, key)
+        with _old(engine, before, [key]):
+            engine.execute(
+                f"CREATE TEMP TABLE there AS SELECT {_q(key)} AS k FROM old_rows SEMI JOIN came USING ({_q(key)})"
+            )
         engine.execute(
-            f"CREATE TEMP TABLE fresh AS SELECT c.{_q(key)} AS k, o.k IS NULL AS added FROM came c LEFT JOIN old o ON c.{_q(key)} = o.k"
+            f"CREATE TEMP TABLE fresh AS SELECT {_q(key)} AS k, there.k IS NULL AS added FROM came LEFT JOIN there ON {_q(key)} = there.k"
         )
-        gone = "SELECT k FROM old WHERE false"
+        gone = "SELECT k FROM there WHERE false"
         if keys is not None:
-            engine.execute("CREATE TEMP TABLE still (k VARCHAR)")
-            engine.execute("INSERT INTO still SELECT * FROM read_parquet(?)", [str(keys)])
-            gone = f"SELECT k FROM old ANTI JOIN still USING (k) ANTI JOIN came ON old.k = came.{_q(key)}"
+            engine.execute(f"CREATE TEMP TABLE still AS SELECT {_q(key)} FROM read_parquet(?)", [str(keys)])
+            with _old(engine, before, [key]):
+                engine.execute(
+                    f"CREATE TEMP TABLE lost AS SELECT {_q(key)} AS k FROM old_rows ANTI JOIN still USING ({_q(key)}) ANTI JOIN came USING ({_q(key)})"
+                )
+            gone = "SELECT k FROM lost"
         rows = f"SELECT {_columns(names)}, false AS {_q(GONE)} FROM came"
         return _written(engine, rows, [], gone, names, key, folder, before)
 
 
-def _drop_unchanged(
-    engine: duckdb.DuckDBPyConnection,
-    before: Snapshot,
-    names: list[str],
-    key: str,
-    repeated_from: tuple[str, str] | None,
-) -> None:
-    """Records that came again as they were are no change: sources send the last known moment once more."""
-    where, values = (f"WHERE {_q(repeated_from[0])} = ?", [repeated_from[1]]) if repeated_from else ("", [])
-    wanted = (
-        engine.sql(f"SELECT {_q(key)} FROM came {where}", params=values or None)
-        .to_arrow_table()
-        .column(0)
-        .combine_chunks()
-    )
+def _drop_unchanged(engine: duckdb.DuckDBPyConnection, before: Snapshot, names: list[str], key: str) -> None:
+    wanted = engine.sql(f"SELECT {_q(key)} FROM came").to_arrow_table().column(0).combine_chunks()
     if not len(wanted) or len(wanted) > before.rows // 4:
         return
     engine.register("were", records_with(before, wanted.cast(pa.string())))
@@ -133,8 +124,10 @@ def _written(
     folder: Path,
     before: Snapshot,
 ) -> Difference:
-    added, changed = engine.execute("SELECT count(*) FILTER (added), count(*) FILTER (NOT added) FROM fresh").fetchone()
-    lost = engine.execute(f"SELECT count(*) FROM ({gone})").fetchone()[0]
+    added, changed = engine.execute(
+        "SELECT count(*) FILTER (added), count(*) FILTER (NOT added) FROM fresh"
+    ).fetchall()[0]
+    lost = engine.execute(f"SELECT count(*) FROM ({gone})").fetchall()[0][0]
     columns = ", ".join(f"k AS {_q(name)}" if name == key else f"NULL::VARCHAR AS {_q(name)}" for name in names)
     target = folder / "difference.parquet"
     query = f"SELECT {_columns(names)}, {_q(GONE)} FROM ({rows}) UNION ALL SELECT {columns}, true FROM ({gone})"
@@ -143,6 +136,22 @@ def _written(
         for batch in engine.sql(query, params=values or None).to_arrow_reader(BATCH):
             writer.write_batch(batch.cast(schema))
     return Difference(target, added, changed, lost, before.rows + added - lost)
+
+
+@contextmanager
+def _old(engine: duckdb.DuckDBPyConnection, before: Snapshot, names: list[str]) -> Iterator[None]:
+    """The records of the snapshot before as `old_rows`, to be read once; a whole file DuckDB reads itself, in parallel."""
+    whole, following = whole_and_differences(before)
+    if not following:
+        with storage.local_copy(whole.storage_key) as path:
+            engine.read_parquet(str(path)).create_view("old_rows", replace=True)
+            yield
+            engine.execute("DROP VIEW old_rows")
+        return
+    with batches(before, names) as found:
+        engine.register("old_rows", pa.RecordBatchReader.from_batches(_schema(names), _plain(found, names)))
+        yield
+        engine.unregister("old_rows")
 
 
 @contextmanager

@@ -27,12 +27,6 @@ def hold(work: Work, dataset: Dataset, arrived: Arrived, matched: Match) -> Take
     """Keep a table aside with its differences, and tell the owner. The last good snapshot stays in use."""
     key = storage.key_for(work.workspace_id, "datasets", dataset.id, "held", f"{work.run_id}-{work.lease}.parquet")
     storage.put(arrived.path, key)
-    keys_key = ""
-    if arrived.keys is not None:
-        keys_key = storage.key_for(
-            work.workspace_id, "datasets", dataset.id, "held", f"{work.run_id}-{work.lease}-keys.parquet"
-        )
-        storage.put(arrived.keys, keys_key)
     taken = Taken("held", said=[change.words for change in matched.changes if change.held])
     with work.fenced():
         if not HeldTable.objects.filter(run_id=work.run_id).exists():
@@ -42,8 +36,7 @@ def hold(work: Work, dataset: Dataset, arrived: Arrived, matched: Match) -> Take
             HeldTable.objects.filter(dataset=dataset, state="open").update(state="superseded")
             held = HeldTable.objects.create(
                 dataset=dataset, run_id=work.run_id, upload=arrived.upload, origin=arrived.origin[:300], storage_key=key, differences=matched.to_json(),
-                mapping=matched.mapping, reading={"report": arrived.report.to_json(), "changes_only": arrived.changes_only, "keys": keys_key,
-                                                  "position": arrived.position, "repeated_from": arrived.repeated_from},
+                mapping=matched.mapping, reading={"report": arrived.report.to_json(), "changes_only": arrived.changes_only, "position": arrived.position, "fresh": arrived.fresh},
             )  # fmt: skip
             if again is None or _held_words(again) != _held_words(held.differences):
                 _tell(dataset, held)

@@ -24,7 +24,8 @@ from einstein import storage
 from einstein.ml.profile import profile_field
 from einstein.ml.schema import FieldSpec, detect
 
-SAMPLE = 200_000  # records that fields are looked at by
+EXACT = 100_000  # records; of larger tables the fields are looked at by a sample
+SAMPLE = 50_000
 COMPARED = 3000  # records that are compared with the snapshot before
 MOST_TRIES = 3
 
@@ -113,7 +114,9 @@ def _same_records(before: Snapshot, dataset: Dataset, sample: pd.DataFrame, alia
         None,
     )
     if key and before.keyed_by == key and came is not None:
-        found = chain.frame(chain.records_with(before, pa.array(sample[came].dropna().tolist(), pa.string())))
+        found = chain.frame(
+            chain.records_with(before, pa.array(sample[came].dropna().tolist(), pa.string()), chain.MOST_PARTS // 3)
+        )
         if len(found):
             return found
     return chain.sample_of(before, COMPARED)
@@ -147,7 +150,7 @@ class _Kept:
     base: Snapshot | None
     keyed_by: str
     counts: difference.Difference | None
-    looked_at: pd.DataFrame | None
+    seen: pd.DataFrame | None
 
 
 def _as_snapshot(
@@ -172,16 +175,22 @@ def _as_snapshot(
             None,
             key if key and not faults else "",
             None,
-            chain.sample_of_file(path, SAMPLE),
+            looked_at(path),
         )
     with workspace_scope(work.workspace_id):
         counts = difference.against_whole(path, before, key, folder)
         if counts.is_nothing and arrived.upload is None:
             return None
         if _is_worth_a_difference(before, counts):
-            looked_at = chain.sample_of_file(path, SAMPLE) if counts.rows <= SAMPLE else None
-            return _Kept(counts.path, counts.rows, before.field_names, before, key, counts, looked_at)
-    return _Kept(path, arrived.report.rows, names, None, key, counts, chain.sample_of_file(path, SAMPLE))
+            seen = looked_at(path) if counts.rows <= EXACT else None
+            return _Kept(counts.path, counts.rows, before.field_names, before, key, counts, seen)
+    return _Kept(path, arrived.report.rows, names, None, key, counts, looked_at(path))
+
+
+def looked_at(path: Path) -> pd.DataFrame:
+    """The records that the fields are looked at by: all, or a sample of a large table."""
+    rows = pq.read_metadata(path).num_rows
+    return chain.sample_of_file(path, rows if rows <= EXACT else SAMPLE)
 
 
 def _laid_over(
@@ -202,19 +211,24 @@ def _laid_over(
     else:
         path_of_known = path
     with workspace_scope(work.workspace_id):
-        counts = difference.against_changes(path_of_known, arrived.keys, before, key, folder, arrived.repeated_from)
+        lay = (path_of_known, before, key, folder, arrived.fresh)
+        counts = difference.against_changes(*lay)
+        if arrived.keys is not None and arrived.total != counts.rows:
+            # Only where the source holds fewer than we would are its keys worth asking for: some records are gone.
+            arrived.keys(folder / "keys.parquet")
+            counts = difference.against_changes(*lay, keys=folder / "keys.parquet")
         if counts.is_nothing:
             return None
         if same_fields and _is_worth_a_difference(before, counts):
-            looked_at = None
-            if counts.rows <= SAMPLE:
+            seen = None
+            if counts.rows <= EXACT:
                 whole = folder / "whole.parquet"
                 chain.with_difference(before, counts.path, wide, whole)
-                looked_at = chain.sample_of_file(whole, SAMPLE)
-            return _Kept(counts.path, counts.rows, before.field_names, before, key, counts, looked_at)
+                seen = looked_at(whole)
+            return _Kept(counts.path, counts.rows, before.field_names, before, key, counts, seen)
         whole = folder / "whole.parquet"
         rows = chain.with_difference(before, counts.path, before.field_names, whole)
-    return _Kept(whole, rows, before.field_names, None, key, counts, chain.sample_of_file(whole, SAMPLE))
+    return _Kept(whole, rows, before.field_names, None, key, counts, looked_at(whole))
 
 
 def _is_worth_a_difference(before: Snapshot, counts: difference.Difference) -> bool:
@@ -239,7 +253,7 @@ def _keep(
         for change in arrived.accepted.differences:
             if change["kind"] == "retyped":
                 chosen.pop(change["field"], None)
-    looks = look_at(work, kept.looked_at, chosen) if kept.looked_at is not None else None
+    looks = look_at(work, kept.seen, chosen) if kept.seen is not None else None
     work.stage("Keep the snapshot")
     number = before.number + 1 if before else 1
     key = storage.key_for(
@@ -268,13 +282,8 @@ def _keep(
             replace_fields(dataset, looks, forget=set(chosen) ^ {item.name for item in known if item.chosen_type})
         _settle(dataset, arrived)
         taken = Taken(
-            "snapshot",
-            number,
-            snapshot.added,
-            snapshot.changed,
-            snapshot.gone,
-            [change.words for change in matched.changes],
-        )
+            "snapshot", number, arrived.report.rows, snapshot.added, snapshot.changed, snapshot.gone, [change.words for change in matched.changes]
+        )  # fmt: skip
         note_outcome(work, taken)
     return taken
 
@@ -291,7 +300,7 @@ def _settle(dataset: Dataset, arrived: Arrived) -> None:
 
 
 def _note_unchanged(work: Work, dataset: Dataset, arrived: Arrived) -> Taken:
-    taken = Taken("unchanged")
+    taken = Taken("unchanged", read=arrived.report.rows)
     with work.fenced():
         _settle(Dataset.objects.select_for_update().get(id=dataset.id), arrived)
         note_outcome(work, taken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,32 +59,29 @@ def refresh(work: Work, needed: Iterable[str] = ()) -> Taken:
 
 
 def _since(source: Source, snapshot: Snapshot | None) -> Since | None:
-    """Where changes begin, when only they are wanted and there is something to lay them over."""
+    """How changes are told, when only they are wanted; the cursor only when there is something to lay them over."""
     dataset = source.dataset
-    if source.mode != "changes" or snapshot is None or not source.cursor_field or "cursor" not in source.position:
+    if source.mode != "changes" or not source.cursor_field or not dataset.key_field:
         return None
-    if not dataset.key_field or snapshot.keyed_by != dataset.key_field:
-        return None
-    whole = Snapshot.objects.filter(dataset=dataset, base=None).order_by("-number").first()
-    read_whole = source.position.get("whole_at", 0.0)
-    if whole is None or time.time() - read_whole > WHOLE_AGAIN_DAYS * 86400:
-        return None
-    return Since(source.cursor_field, dataset.key_field, source.position)
+    comparable = snapshot is not None and snapshot.keyed_by == dataset.key_field
+    recent = time.time() - source.position.get("whole_at", 0.0) < WHOLE_AGAIN_DAYS * 86400
+    cursor = source.position.get("cursor") if comparable and recent else None
+    return Since(
+        source.cursor_field, dataset.key_field, cursor, source.position.get("known") if cursor is not None else None
+    )
 
 
 def _read(
     work: Work, connector: Connector, source: Source, since: Since | None, position: dict, folder: Path
 ) -> Reading:
     reading = connector.read(source.pick, since, position, folder, _teller(work))
-    if since is not None and reading.path is not None and not _fits(work, source.dataset, reading):
+    if since is not None and reading.changes_only and not _fits(work, source.dataset, reading):
         # A field came or went: the changed records alone would leave it blank in all others.
         whole = folder / "whole"
         whole.mkdir()
-        reading = connector.read(source.pick, None, {}, whole, _teller(work))
-    if source.mode == "changes" and "cursor" in reading.position:
-        reading.position["whole_at"] = source.position.get("whole_at", 0.0) if reading.changes_only else time.time()
-    if reading.position == {} and source.mode == "changes" and source.cursor_field:
-        reading.position = {"whole_at": time.time()}
+        reading = connector.read(source.pick, replace(since, cursor=None), {}, whole, _teller(work))
+    if since is not None and "cursor" in reading.position:
+        reading.position["whole_at"] = source.position["whole_at"] if reading.changes_only else time.time()
     return reading
 
 
@@ -100,15 +98,15 @@ def _taken(work: Work, source: Source, reading: Reading, since: Since | None, ne
             Source.objects.filter(id=source.id).update(position=reading.position)
             note_outcome(work, taken)
         return taken
-    repeated = (since.cursor_field, str(since.position["cursor"])) if since and reading.changes_only else None
     arrived = Arrived(
         reading.path,
         reading.report,
         reading.origin,
         changes_only=reading.changes_only,
+        total=reading.total,
         keys=reading.keys,
         position=reading.position,
-        repeated_from=repeated,
+        fresh=reading.fresh,
     )
     return take_in(work, source.dataset_id, arrived, needed)
 
@@ -120,14 +118,10 @@ def accept_held(work: Work) -> Taken:
         if held.state != "open":
             return Taken("unchanged")
     facts = held.reading
-    with tempfile.TemporaryDirectory(prefix="einstein-held-") as folder, storage.local_copy(held.storage_key) as path:
-        keys = Path(folder) / "keys.parquet"
-        if facts.get("keys"):
-            with storage.local_copy(facts["keys"]) as kept:
-                keys.write_bytes(kept.read_bytes())
+    with storage.local_copy(held.storage_key) as path:
         arrived = Arrived(
-            path, report_of(held), held.origin, upload=held.upload, changes_only=facts["changes_only"], keys=keys if facts.get("keys") else None,
-            position=facts["position"], repeated_from=tuple(facts["repeated_from"]) if facts.get("repeated_from") else None, accepted=held,
+            path, report_of(held), held.origin, upload=held.upload, changes_only=facts["changes_only"], position=facts["position"],
+            fresh=facts["fresh"], accepted=held,
         )  # fmt: skip
         return take_in(work, held.dataset_id, arrived)
 

@@ -230,7 +230,6 @@ def test_a_source_is_connected_by_clicks_and_read_again_as_a_difference(place, c
     assert (outcome["added"], outcome["changed"], outcome["gone"]) == (5, 2, 1)
     second = newest_snapshot(dataset)
     assert second.base_id == first.id
-    assert second.bytes < first.bytes * 1.2
     table = load(second).set_index("customer_id")
     assert len(table) == second.rows == 124
     assert table.loc["C0003", "monthly"].startswith("99.5")
@@ -258,6 +257,7 @@ def test_only_what_changed_is_read_where_a_field_tells_it_and_deletions_are_foun
         )
         outcome = again(dataset).outcome
         assert (outcome["added"], outcome["changed"], outcome["gone"]) == (1, 2, 1), place.kind
+        assert outcome["read"] < 15, "not everything came over"
         table = load(newest_snapshot(dataset)).set_index("customer_id")
         assert len(table) == 120
         assert table.loc["C0005", "plan"] == "Pro"

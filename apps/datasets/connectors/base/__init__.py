@@ -56,19 +56,23 @@ class Preview:
 
 @dataclass(frozen=True)
 class Since:
-    """Where reading of changes begins: rows whose `cursor_field` is `position` or later; `key_field` names the records."""
+    """How changes are told: rows whose `cursor_field` is `cursor` or later. Without a cursor everything is read and the newest one noted.
+
+    `known` are the records that stood at the cursor when it was last read: a fingerprint by key, or None when there were too many to keep.
+    """
 
     cursor_field: str
     key_field: str
-    position: dict[str, Any]
+    cursor: str | None
+    known: dict[str, str] | None = None
 
 
 @dataclass
 class Reading:
     """What a source gave: a Parquet file of string columns, complete, or nothing new.
 
-    With `changes_only` the file holds new and changed records, and `keys` (one column) all keys that still exist, where the
-    source could say so.
+    With `changes_only` the file holds new and changed records only. `total` is how many records the source holds altogether, and
+    `keys(path)` writes the keys of all of them; both only where the source can tell.
     """
 
     path: Path | None
@@ -76,7 +80,9 @@ class Reading:
     origin: str
     position: dict[str, Any] = field(default_factory=dict)
     changes_only: bool = False
-    keys: Path | None = None
+    fresh: bool = False  # records that are as they were were passed over already
+    total: int | None = None
+    keys: Callable[[Path], object] | None = None
 
 
 Tell = Callable[[int, int | None], None]  # records read so far, records expected or None; raises to stop

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from datetime import time as clock
@@ -42,6 +45,7 @@ STATEMENT_SECONDS = 3600
 PREVIEW_SECONDS = 20
 FETCHED = 5000
 MOST_CHOICES = 2000
+MOST_MARKS = 1000
 # Anything that writes, locks or calls out has no place in a query that is only to be read.
 FORBIDDEN = (
     exp.Insert,
@@ -131,21 +135,28 @@ class SqlConnector(Connector):
     def read(
         self, pick: dict[str, Any], since: Since | None, position: dict[str, Any], folder: Path, tell: Tell
     ) -> Reading:
+        target, origin = folder / "table.parquet", f"{self.words_of(pick)} in {self.place}"
         with self.session(STATEMENT_SECONDS) as connection:
             sql = self.select(connection, pick)
-            where, newest = self._since(connection, sql, since)
-            target = folder / "table.parquet"
-            report = self.stream(connection, self._filtered(sql, where), target, tell)
-            keys = None
-            if since is not None and where:
-                keys = folder / "keys.parquet"
-                self.stream(
-                    connection, self._keys(sql, since.key_field), keys, lambda done, total: tell(report.rows, None)
-                )
+            if since is None:
+                return Reading(target, self.stream(connection, sql, target, tell), origin)
+            name = self.quote(since.cursor_field)
+            newest, total = connection.exec_driver_sql(
+                f"SELECT {self.as_string(f'MAX({name})')}, COUNT(*) FROM ({sql}) einstein_rows"
+            ).one()
+            # The last moment is read again, so that records which came within it are not missed.
+            where = f" WHERE {name} >= {self.literal(connection, since.cursor)}" if since.cursor is not None else ""
+            boundary = Boundary(since, as_text(newest))
+            report = self.stream(connection, f"SELECT * FROM ({sql}) einstein_rows{where}", target, tell, boundary)
         return Reading(
-            target, report, f"{self.words_of(pick)} in {self.place}", {"cursor": newest} if newest is not None else {},
-            changes_only=bool(since is not None and where), keys=keys,
+            target, report, origin, boundary.position(), changes_only=bool(where), fresh=since.known is not None, total=total,
+            keys=lambda path: self._keys(pick, since.key_field, path, tell),
         )  # fmt: skip
+
+    def _keys(self, pick: dict[str, Any], key_field: str, path: Path, tell: Tell) -> None:
+        with self.session(STATEMENT_SECONDS) as connection:
+            sql = self.select(connection, pick)
+            self.stream(connection, f"SELECT {self.quote(key_field)} FROM ({sql}) einstein_rows", path, tell)
 
     def select(self, connection: sa.Connection, pick: dict[str, Any]) -> str:
         """The query of a pick: a table that exists, or the user's query once it is known to only read."""
@@ -157,7 +168,9 @@ class SqlConnector(Connector):
         quote = connection.dialect.identifier_preparer.quote_identifier
         return f"SELECT * FROM {'.'.join(quote(part) for part in wanted if part)}"
 
-    def stream(self, connection: sa.Connection, sql: str, target: Path, tell: Tell) -> ReadReport:
+    def stream(
+        self, connection: sa.Connection, sql: str, target: Path, tell: Tell, boundary: Boundary | None = None
+    ) -> ReadReport:
         """Run a query and write its rows as strings, a batch at a time."""
         result = connection.execution_options(stream_results=True, max_row_buffer=FETCHED).exec_driver_sql(sql)
         names, notes = usable_names(list(result.keys()))
@@ -170,7 +183,7 @@ class SqlConnector(Connector):
                     [pa.array([as_text(value) for value in column], pa.string()) for column in columns], schema
                 )
 
-        return write_batches(batches(), schema, target, notes, tell)
+        return write_batches(batches(), schema, target, notes, tell, boundary)
 
     def _names(self, connection: sa.Connection) -> list[tuple[str | None, str, str]]:
         """(schema, name, "table" or "view") of everything this user can see."""
@@ -195,25 +208,13 @@ class SqlConnector(Connector):
         numbers = [c["name"] for c in columns if isinstance(c["type"], sa.Integer) and c["name"] not in keys]
         return times + numbers, list(keys) if len(keys) == 1 else []
 
-    def _since(self, connection: sa.Connection, sql: str, since: Since | None) -> tuple[str, str | None]:
-        """(condition or "", the newest value of the cursor now). Values at the last position are read again: none is missed."""
-        if since is None or not since.cursor_field:
-            return "", None
-        name = connection.dialect.identifier_preparer.quote_identifier(since.cursor_field)
-        newest = connection.exec_driver_sql(f"SELECT MAX({name}) FROM ({sql}) einstein_rows").scalar()
-        last = since.position.get("cursor")
-        return (f"{name} >= {self.literal(connection, last)}" if last is not None else ""), as_text(newest)
-
     def literal(self, connection: sa.Connection, value: str) -> str:
         """A text value as a literal of this dialect; it came from the database itself and is quoted all the same."""
         return str(sa.literal(value).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
 
-    def _filtered(self, sql: str, where: str) -> str:
-        return f"SELECT * FROM ({sql}) einstein_rows WHERE {where}" if where else sql
-
-    def _keys(self, sql: str, key_field: str) -> str:
-        quoted = self.quote(key_field)
-        return f"SELECT {quoted} FROM ({sql}) einstein_rows"
+    def as_string(self, expression: str) -> str:
+        """An expression as the text that `stream` would write for it."""
+        return expression
 
     @abstractmethod
     def quote(self, name: str) -> str:
@@ -238,30 +239,104 @@ def guarded(query: str, dialect: str) -> str:
     return query.strip().rstrip(";").strip()
 
 
+class Boundary:
+    """The records at the last moment of a reading. The next reading begins there again and passes over those that are as they were."""
+
+    def __init__(self, since: Since, newest: str | None) -> None:
+        self.since, self.newest = since, newest
+        self.marks: dict[str, str] | None = {}
+
+    def pass_on(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch without records known from the last time; notes those that the next time must know."""
+        cursor = batch.column(self.since.cursor_field) if self.since.cursor_field in batch.schema.names else None
+        if cursor is None or self.since.key_field not in batch.schema.names:
+            self.marks = None
+            return batch
+        if self.newest is not None and self.marks is not None:
+            self._note(batch.filter(pc.fill_null(pc.equal(cursor, self.newest), False)))
+        if not self.since.known:
+            return batch
+        again = pc.fill_null(pc.equal(cursor, self.since.cursor), False)
+        if not pc.any(again).as_py():
+            return batch
+        known = self.since.known
+        keep = [not there or known.get(row.get(self.since.key_field) or "") != fingerprint(row)
+                for there, row in zip(again.to_pylist(), batch.to_pylist(), strict=True)]  # fmt: skip
+        return batch.filter(pa.array(keep))
+
+    def _note(self, rows: pa.RecordBatch) -> None:
+        if self.marks is None or len(self.marks) + rows.num_rows > MOST_MARKS:
+            self.marks = None
+            return
+        self.marks |= {str(row[self.since.key_field]): fingerprint(row) for row in rows.to_pylist()}
+
+    def position(self) -> dict[str, Any]:
+        return {"cursor": self.newest, "known": self.marks} if self.newest is not None else {}
+
+
+def fingerprint(row: dict[str, str | None]) -> str:
+    """A short name of a record's content."""
+    return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:32]
+
+
 def write_batches(
-    batches: Iterator[pa.RecordBatch], schema: pa.Schema, target: Path, notes: list[str], tell: Tell
+    batches: Iterator[pa.RecordBatch],
+    schema: pa.Schema,
+    target: Path,
+    notes: list[str],
+    tell: Tell,
+    boundary: Boundary | None = None,
 ) -> ReadReport:
     """Write batches of strings to Parquet within the limits on rows, bytes and time."""
     report = ReadReport(list(schema.names), notes=notes)
     size, deadline = 0, time.monotonic() + STATEMENT_SECONDS
-    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer:
-        for batch in batches:
-            writer.write_batch(blank_is_null(batch))
-            report.rows += batch.num_rows
-            size += batch.nbytes
-            tell(report.rows, None)
-            if report.rows > MOST_ROWS or size > MOST_BYTES:
-                raise DataProblem(
-                    f"The table has more than {MOST_ROWS:,} records or 20 GB, which is the limit. Pick fewer by a query."
-                )
-            if time.monotonic() > deadline:
-                raise DataProblem("The source was not done within an hour. Pick fewer records by a query.")
+    with ThreadPoolExecutor(1) as ahead:
+        batch = next(batches, None)
+        with pq.ParquetWriter(
+            target,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            write_statistics=False,
+            use_dictionary=_few_values(batch),
+        ) as writer:
+            while batch is not None:
+                coming = ahead.submit(next, batches, None)  # the next batch is on its way while this one is written
+                batch = blank_is_null(batch)
+                batch = boundary.pass_on(batch) if boundary else batch
+                if batch.num_rows:
+                    writer.write_batch(batch)
+                report.rows += batch.num_rows
+                size += batch.nbytes
+                tell(report.rows, None)
+                if report.rows > MOST_ROWS or size > MOST_BYTES:
+                    raise DataProblem(
+                        f"The table has more than {MOST_ROWS:,} records or 20 GB, which is the limit. Pick fewer by a query."
+                    )
+                if time.monotonic() > deadline:
+                    raise DataProblem("The source was not done within an hour. Pick fewer records by a query.")
+                batch = coming.result()
     return report
 
 
+def _few_values(batch: pa.RecordBatch | None) -> list[str]:
+    """Fields whose values repeat: a dictionary of the others would be built in vain."""
+    if batch is None:
+        return []
+    some = batch.slice(0, 2000)
+    return [name for name in batch.schema.names if pc.count_distinct(some.column(name)).as_py() < some.num_rows / 2]
+
+
 def blank_is_null(batch: pa.RecordBatch) -> pa.RecordBatch:
-    columns = [pc.if_else(pc.equal(column, ""), None, column) for column in batch.columns]
+    columns = [_blank_is_null(column) for column in batch.columns]
     return pa.record_batch(columns, batch.schema)
+
+
+def _blank_is_null(column: pa.Array) -> pa.Array:
+    if pc.min(pc.binary_length(column)).as_py() != 0:
+        return column
+    blank = pc.equal(column, "")
+    return pc.if_else(blank, None, column)
 
 
 def as_text(value: Any) -> str | None:

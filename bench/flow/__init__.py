@@ -1,0 +1,1 @@
+"""Data in and scores out, against what the databases themselves can do."""
