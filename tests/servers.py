@@ -61,6 +61,8 @@ class OtherPostgres(EmbeddedServer):
         return make_conninfo(host="127.0.0.1", port=self.port, user=user, password=password, dbname=database)
 
     def start_fresh(self) -> OtherPostgres:
+        if self._running():  # left over from a test process that was killed, on another port
+            self._pg("pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "stop")
         self.start()
         self.owner = self.address(OWNER, self._passwords()[OWNER])
         with self._superuser(self._passwords(), DATABASE) as connection:

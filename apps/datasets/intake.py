@@ -25,7 +25,7 @@ from einstein.ml.profile import profile_field
 from einstein.ml.schema import FieldSpec, detect
 
 EXACT = 100_000  # records; of larger tables the fields are looked at by a sample
-SAMPLE = 50_000
+SAMPLE = 30_000
 COMPARED = 3000  # records that are compared with the snapshot before
 MOST_TRIES = 3
 

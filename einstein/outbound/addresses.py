@@ -7,6 +7,7 @@ typing their address, nor by a name that resolves to it, nor by a name that reso
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 CONNECT_SECONDS = 10
+HOST = re.compile(r"\[?[\w.:-]{1,253}\]?")
 
 
 class OutboundProblem(Exception):
@@ -41,6 +43,10 @@ def checked_address(host: str, port: int) -> str:
     host = host.strip().rstrip(".").lower()
     if not host or not 0 < port < 65536:
         raise OutboundProblem("The address is not complete. It needs a host name and a port between 1 and 65535.")
+    if not HOST.fullmatch(host):
+        raise OutboundProblem(
+            f"{host[:80]} is no host name. Enter it like db.example.com, without https:// and without a path."
+        )
     addresses = _resolved(host, port)
     for address in addresses:
         if _may_be_reached(host, address, port):

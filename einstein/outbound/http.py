@@ -77,6 +77,10 @@ def send(
     """
     deadline = time.monotonic() + seconds
     headers = {"User-Agent": "Einstein", "Accept-Encoding": "identity", **(headers or {})}
+    if not all(text.isascii() and text.isprintable() for pair in headers.items() for text in pair):
+        raise OutboundProblem(
+            f"The key or header for {_host(url)} holds characters that cannot be sent. Copy it again."
+        )
     timeout = {
         "connect": CONNECT_SECONDS,
         "read": min(idle_seconds, seconds),
@@ -85,7 +89,7 @@ def send(
     }
     with httpcore.ConnectionPool(ssl_context=ssl.create_default_context(), network_backend=_CheckedBackend()) as pool:
         for _ in range(redirects + 1):
-            _require_web_address(url)
+            require_web_address(url)
             with (
                 _translated(url),
                 pool.stream(
@@ -116,7 +120,8 @@ def download(answer: Answer, target: Path, most_bytes: int = MOST_BYTES) -> int:
         return sum(out.write(chunk) for chunk in answer.chunks(most_bytes))
 
 
-def _require_web_address(url: str) -> None:
+def require_web_address(url: str) -> None:
+    """Raise unless `url` is a whole http or https address."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -103,6 +103,10 @@ class SqlConnector(Connector):
                 yield connection
         except SQLAlchemyError as error:
             raise SourceProblem(self.explain(getattr(error, "orig", None) or error)) from error
+        except UnicodeError as error:
+            raise SourceProblem(
+                "The user, password or database holds a character that cannot be sent. Copy it again."
+            ) from error
         finally:
             engine.dispose()
 
@@ -236,7 +240,9 @@ def guarded(query: str, dialect: str) -> str:
     for node in statements[0].walk():
         if isinstance(node, FORBIDDEN):
             raise SourceProblem(f"The query may only read; {node.key.upper()} is not allowed in it.")
-    return query.strip().rstrip(";").strip()
+    if not statements[0].selects:
+        raise SourceProblem("The query names no field to read.")
+    return query.strip().rstrip(";").strip() + "\n"  # a last comment ends with its line, not with our bracket
 
 
 class Boundary:

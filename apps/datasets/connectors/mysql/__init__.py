@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import select
 import ssl
 from typing import Any
 
 import pymysql
 import sqlalchemy as sa
 
-from apps.datasets.connectors.base import Setting
+from apps.datasets.connectors.base import Setting, SourceProblem
 from apps.datasets.connectors.base.sql import CONNECTION, SqlConnector
 from einstein.outbound.addresses import connect, unreachable_words
 
+GREETING_SECONDS = 10
 UNKNOWN_DATABASE, ACCESS_DENIED, NO_RIGHT, TIMED_OUT = {1044, 1049}, 1045, 1142, {3024, 1969}
 
 
@@ -36,6 +38,10 @@ class MySQL(SqlConnector):
             ssl=self._tls(), charset="utf8mb4", read_timeout=120, write_timeout=30, defer_connect=True, local_infile=False,
         )  # fmt: skip
         channel = connect(host, port)
+        # The server speaks first; one that stays silent must not hold the worker until the read time-out.
+        if not select.select([channel], [], [], GREETING_SECONDS)[0]:
+            channel.close()
+            raise SourceProblem(f"{host}, port {port}, takes the connection but does not speak like MySQL.")
         channel.settimeout(None)
         made.connect(channel)
         return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
@@ -13,8 +14,9 @@ from botocore.credentials import Credentials
 
 from apps.datasets.connectors.base import Setting, SourceProblem
 from apps.datasets.connectors.base.files import MOST_FILES, FileConnector, RemoteFile
-from einstein.outbound.http import Answer, download, fetch, send
+from einstein.outbound.http import Answer, download, fetch, require_web_address, send
 
+REGION = re.compile(r"[a-z0-9-]{1,40}")
 MEANINGS = {
     "NoSuchBucket": "There is no bucket {bucket} there.", "InvalidAccessKeyId": "The access key is unknown there.",
     "SignatureDoesNotMatch": "The secret key does not fit the access key.", "AccessDenied": "The access key may not read the bucket {bucket}.",
@@ -73,7 +75,10 @@ class S3(FileConnector):
 
     def _base(self) -> str:
         region, bucket = self.settings.get("region") or "us-east-1", self.settings["bucket"]
+        if not REGION.fullmatch(region):
+            raise SourceProblem(f"{region[:40]} is no region. It looks like eu-central-1.")
         if self.settings.get("endpoint"):
+            require_web_address(str(self.settings["endpoint"]))
             return f"{str(self.settings['endpoint']).rstrip('/')}/{quote(bucket)}"
         return f"https://s3.{region}.amazonaws.com/{quote(bucket)}"
 
@@ -90,6 +95,8 @@ class S3(FileConnector):
     def _signed(self, method: str, url: str, body: bytes = b"") -> dict[str, str]:
         request = AWSRequest(method=method, url=url, data=body)
         keys = Credentials(self.settings["access_key"], self.secret.get("secret_key") or "-")
+        if not str(self.settings["access_key"]).isascii():
+            raise SourceProblem("The access key holds a character that no key has. Copy it again.")
         S3SigV4Auth(keys, "s3", self.settings.get("region") or "us-east-1").add_auth(request)
         return dict(request.headers.items())
 
