@@ -107,11 +107,22 @@ def against_changes(
 
 def _drop_unchanged(engine: duckdb.DuckDBPyConnection, before: Snapshot, names: list[str], key: str) -> None:
     wanted = engine.sql(f"SELECT {_q(key)} FROM came").to_arrow_table().column(0).combine_chunks()
-    if not len(wanted) or len(wanted) > before.rows // 4:
+    if not len(wanted):
+        return
+    if len(wanted) > before.rows // 4:
+        with _old(engine, before, names):
+            _drop_same(engine, "old_rows", names, key)
         return
     engine.register("were", records_with(before, wanted.cast(pa.string())))
-    same = " AND ".join(f"came.{_q(name)} IS NOT DISTINCT FROM were.{_q(name)}" for name in names)
-    engine.execute(f"DELETE FROM came USING were WHERE {same}")
+    _drop_same(engine, "were", names, key)
+
+
+def _drop_same(engine: duckdb.DuckDBPyConnection, earlier: str, names: list[str], key: str) -> None:
+    same = f"hash({_columns(names, 'came')}) = hash({_columns(names, 'e')})"
+    engine.execute(
+        f"CREATE TEMP TABLE same AS SELECT came.{_q(key)} AS k FROM {earlier} e JOIN came USING ({_q(key)}) WHERE {same}"
+    )
+    engine.execute(f"DELETE FROM came USING same WHERE came.{_q(key)} = same.k")
 
 
 def _written(

@@ -18,7 +18,7 @@ from apps.datasets.connectors.base import Preview
 from apps.datasets.forms import MOST_QUERY, ConnectionForm, PlanForm
 from apps.datasets.held import accept, discard
 from apps.datasets.models import Dataset, HeldTable, Source
-from apps.datasets.queries import source_page
+from apps.datasets.queries import reading_run, source_page
 from apps.datasets.records import newest_snapshot
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
@@ -134,7 +134,7 @@ def source(request: HttpRequest, dataset_id: int) -> HttpResponse:
     connector = registry()[found.kind](found.settings, {}) if found else None
     context = {
         "section": "datasets", "tab": "source", "dataset": dataset, "source": found, "snapshot": newest_snapshot(dataset), "connector": connector,
-        "now": timezone.now(), "picked": connector.words_of(found.pick) if found and found.pick else "", **source_page(dataset),
+        "now": timezone.now(), "picked": connector.words_of(found.pick) if found and found.pick else "", "run": reading_run(dataset), **source_page(dataset),
     }  # fmt: skip
     return render(request, "datasets/source/source.html", context)
 

@@ -83,16 +83,27 @@ def _number_facts(numbers: np.ndarray) -> dict[str, Any]:
         return {}
     low, median, high = (float(np.quantile(numbers, q)) for q in (0, 0.5, 1))
     edge_low, edge_high = (float(np.quantile(numbers, q)) for q in (0.005, 0.995))
-    counts, _ = np.histogram(np.clip(numbers, edge_low, edge_high), bins=BINS)
-    return {"min": low, "median": median, "max": high, "histogram": counts.tolist()}
+    return {"min": low, "median": median, "max": high, "histogram": _counts(np.clip(numbers, edge_low, edge_high))}
 
 
 def _date_facts(dates: pd.Series) -> dict[str, Any]:
     if dates.empty:
         return {}
-    counts, _ = np.histogram(dates.astype("datetime64[us]").astype("int64").to_numpy(), bins=BINS)
     middle = dates.sort_values().iloc[len(dates) // 2]
     return {
         "min": dates.min().date().isoformat(), "median": middle.date().isoformat(), "max": dates.max().date().isoformat(),
-        "histogram": counts.tolist(),
+        "histogram": _counts(dates.astype("datetime64[us]").astype("int64").to_numpy()),
     }  # fmt: skip
+
+
+def _counts(numbers: np.ndarray) -> list[int]:
+    """How many of the numbers fall into each of the equal bins between the smallest and the largest."""
+    low, high = float(numbers.min()), float(numbers.max())
+    # Counted from the smallest, in shares of the spread: large numbers that hardly differ leave no room for edges between them.
+    spread = high - low
+    places = (
+        ((numbers - numbers.min()) / spread * BINS).astype(int)
+        if 0 < spread < np.inf
+        else np.full(len(numbers), BINS // 2)
+    )
+    return np.bincount(np.minimum(places, BINS - 1), minlength=BINS).tolist()

@@ -430,3 +430,15 @@ def test_the_test_button_says_the_real_reason_in_plain_words(
     assert sentence in shown.content.decode().replace("&#x27;", "'")
     with workspace_scope(workspace.id):
         assert not Source.objects.exists()
+
+
+def test_every_kind_of_source_has_its_card_and_its_form(client, owner, workspace):
+    client.force_login(owner)
+    base = f"/w/{workspace.slug}"
+    shown = client.get(f"{base}/sources/new/").content.decode()
+    for kind in registry().values():
+        assert kind.title in shown
+        form = client.get(f"{base}/sources/new/{kind.kind}/").content.decode()
+        assert all(setting.label in form for setting in kind.settings_asked)
+    assert client.get(f"{base}/sources/new/nothing/").status_code == 404
+    assert "Connect a source" in client.get(f"{base}/datasets/").content.decode()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.conftest import DATA
 from tests.e2e.stack import make_prediction, run_python, start_training, wait_for
+from tests.servers import Web, send_bytes
 
 PICTURES = Path(__file__).resolve().parents[2] / "screenshots"
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
@@ -20,6 +21,9 @@ PERSONAL = {"profile": "/profile/", "addresses": "/accounts/email/", "password":
             "invitation": "/invitations/used/", "kept-mail": "/console/mail/"}  # fmt: skip
 INSIDE = {
     "home": "", "datasets": "datasets/", "dataset": "datasets/{d}/", "rows": "datasets/{d}/rows/", "snapshots": "datasets/{d}/snapshots/",
+    "source-kinds": "sources/new/", "source-connect": "sources/new/postgresql/", "source-none": "datasets/{d}/source/",
+    "source": "datasets/{s}/source/", "source-pick": "datasets/{s}/source/pick/", "source-plan": "datasets/{s}/source/plan/",
+    "source-held": "datasets/{s}/", "compare": "datasets/{s}/compare/?a=1&b=2",
     "predictions": "predictions/", "scores": "predictions/{p}/scores/", "record": "predictions/{p}/records/{k}/",
     "scorecard": "predictions/{p}/versions/1/", "monitoring": "predictions/{p}/monitoring/", "widgets": "predictions/{p}/widgets/",
     "widget": "predictions/{p}/widgets/{w}/", "prediction-settings": "predictions/{p}/settings/",
@@ -78,10 +82,70 @@ def screens(stack, tmp_path_factory):
         60, "the alert",
     )[0][0]  # fmt: skip
     stack.sql("UPDATE workspaces_user SET is_staff = true WHERE email = 'screens@brightline.example'")
-    named = {"d": dataset, "p": prediction, "k": key, "w": widget, "a": alert}
+    named = {"s": held_source(stack, workspace), "d": dataset, "p": prediction, "k": key, "w": widget, "a": alert}
     inside = {name: f"/w/{slug}/" + path.format(**named) for name, path in INSIDE.items()}
     return inside | PERSONAL | {"first-run": f"/w/{empty}/", "first-datasets": f"/w/{empty}/datasets/", "first-predictions": f"/w/{empty}/predictions/",
                                 "quiet": f"/w/{empty}/alerts/"}, values  # fmt: skip
+
+
+SOURCE = """
+from apps.datasets import sources
+from apps.datasets.models import Dataset
+from apps.predictions.models import Prediction
+from apps.workspaces.models import User
+from apps.workspaces.scope import workspace_scope
+user = User.objects.get(email="screens@brightline.example")
+with workspace_scope({workspace}):
+    source = sources.connect("url", {{"url": "{url}"}}, {{"header": ""}}, {workspace}, user)
+    sources.pick(source, {{"url": True, "title": "customers.csv"}}, user)
+    sources.plan(source, {{"name": "CRM customers", "noun": "customer", "key_field": "customerID", "mode": "full", "schedule": "daily", "hour": 5, "weekday": 0}}, user)
+    Prediction.objects.create(name="Monthly charges", dataset=source.dataset, outcome_kind="regression", outcome_field="MonthlyCharges")
+    print(source.dataset_id)
+"""
+AGAIN = """
+from apps.datasets import sources
+from apps.datasets.models import Source
+from apps.workspaces.scope import workspace_scope
+with workspace_scope({workspace}):
+    sources.refresh_now(Source.objects.get(dataset_id={dataset}), None)
+"""
+
+
+def held_source(stack, workspace: int) -> int:
+    """A dataset fed from a web address: read, read again with changes, and then held because a field was renamed."""
+    bodies = [(DATA / "telco_small.csv").read_text()]
+    bodies.append(
+        "\n".join(
+            line
+            for place, line in enumerate(bodies[0].replace("Month-to-month", "One year", 40).splitlines())
+            if place % 100 != 7
+        )
+    )
+    bodies.append(bodies[1].replace("MonthlyCharges", "Monthly fee"))
+    server = Web(lambda handler: send_bytes(handler, bodies[0].encode()))
+    dataset = int(run_python(stack, SOURCE.format(workspace=workspace, url=f"{server.base}/customers.csv")))
+    for number, table in enumerate(("datasets_snapshot", "datasets_snapshot", "datasets_heldtable")):
+        wait_for(
+            lambda table=table, number=number: (
+                len(stack.sql(f"SELECT id FROM {table} WHERE dataset_id = %s", dataset))
+                >= (number + 1 if "snap" in table else 1)
+            ),
+            60,
+            table,
+        )
+        if number < 2:
+            wait_for(
+                lambda: (
+                    not stack.sql(
+                        "SELECT id FROM runs_run WHERE kind = 'refresh' AND state IN ('queued', 'dispatched', 'running')"
+                    )
+                ),
+                60,
+                "the reading",
+            )
+            bodies.pop(0)
+            run_python(stack, AGAIN.format(workspace=workspace, dataset=dataset))
+    return dataset
 
 
 def dearer(file: Path) -> Path:

@@ -52,3 +52,12 @@ def test_infinities_and_error_words_count_as_blank():
 def test_every_type_reads_anything_without_an_error_and_keeps_the_length(name):
     values = pd.Series(["", None, "x", "1", "2024-01-01", "ja", "=1+1", "\u0000"], dtype="object")
     assert len(parse(values, detect("f", values, name))) == len(values)
+
+
+@pytest.mark.parametrize("value", ["2026-11-25 22:20:29.123456", "100000000000000001", "1e300", "-5"])
+def test_a_field_that_always_holds_the_same_large_value_is_profiled(value):
+    from einstein.ml.profile import profile_field
+
+    values = pd.Series([value] * 40)
+    facts = profile_field(values, detect("field", values))
+    assert sum(facts.get("histogram", [40])) == 40
