@@ -103,8 +103,8 @@ def record_in_differences(snapshot: Snapshot, key: str) -> dict[str, str | None]
 
 
 def key_name(snapshot: Snapshot) -> str:
-    """The field that names records in a chain. A chain is only made with a key, and a change of key makes a new whole."""
-    return snapshot.dataset.key_field
+    """The field that names the records of a chain, whatever key the dataset has by now."""
+    return snapshot.keyed_by
 
 
 def _laid_over(whole: pq.ParquetFile, changes: pa.Table, names: list[str], key: str) -> Iterator[pa.RecordBatch]:

@@ -48,6 +48,8 @@ def _take_in_once(work: Work, dataset_id: int, arrived: Arrived, needed: set[str
     with workspace_scope(work.workspace_id):
         dataset = Dataset.objects.get(id=dataset_id)
         before = newest_snapshot(dataset)
+        if not arrived.report.rows and not arrived.changes_only:
+            raise WorkFailed(f"{arrived.origin} holds no records.")
         fields = list(Field.objects.filter(dataset=dataset))
     with tempfile.TemporaryDirectory(prefix="einstein-intake-") as made:
         folder = Path(made)

@@ -49,6 +49,9 @@ def keyed(dataset: Dataset, table: pd.DataFrame) -> pd.DataFrame:
 
 def record_of(dataset: Dataset, snapshot: Snapshot, key: str) -> dict[str, str | None]:
     """One record as written, without loading the others; {} when the snapshot does not hold it."""
+    if snapshot.base_id is not None and snapshot.keyed_by != dataset.key_field:
+        table = keyed(dataset, load(snapshot))
+        return table.loc[key].to_dict() if key in table.index else {}
     found = record_in_differences(snapshot, key)
     if found is not None:
         return found

@@ -442,3 +442,31 @@ def test_every_kind_of_source_has_its_card_and_its_form(client, owner, workspace
         assert all(setting.label in form for setting in kind.settings_asked)
     assert client.get(f"{base}/sources/new/nothing/").status_code == 404
     assert "Connect a source" in client.get(f"{base}/datasets/").content.decode()
+
+
+def test_another_key_chosen_later_leaves_earlier_snapshots_as_they_were(clicks, inside, again, client, workspace):
+    place = WebPlace()
+    place.put(customers())
+    dataset = clicks(place)
+    place.put(customers(monthly={3: "99.50"}))
+    again(dataset)
+    before = load(newest_snapshot(dataset)).sort_values("customer_id").values.tolist()
+    client.post(f"/w/{workspace.slug}/datasets/{dataset.id}/key/", {"key_field": "monthly", "duplicates": "last"})
+    dataset.refresh_from_db()
+    assert load(newest_snapshot(dataset)).sort_values("customer_id").values.tolist() == before
+    assert record_of(dataset, newest_snapshot(dataset), "99.50")["customer_id"] == "C0003"
+
+
+def test_an_empty_table_is_no_snapshot(other_postgres, clicks, inside, workspace):
+    from apps.datasets.sources import refresh_now
+
+    place = PostgresPlace(other_postgres)
+    place.put(customers())
+    dataset = clicks(place)
+    other_postgres.run("DELETE FROM customers")
+    run = refresh_now(Source.objects.get(dataset=dataset), None)
+    Run.objects.filter(id=run.id).update(state="dispatched")
+    perform(workspace.id, run.id)
+    run.refresh_from_db()
+    assert "holds no records" in run.error
+    assert newest_snapshot(dataset).rows == 120
