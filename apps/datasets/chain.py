@@ -84,8 +84,7 @@ def records_with(snapshot: Snapshot, keys: pa.Array, most_parts: int | None = No
         changes = pa.concat_tables(
             [pq.read_table(open_files.enter_context(storage.local_copy(part.storage_key))) for part in differences]
         )
-        changes = changes.filter(pc.is_in(changes.column(key), value_set=keys))
-        latest = changes.filter(pa.array(~pd.Index(changes.column(key).to_pandas()).duplicated(keep="last")))
+        latest = _last_word(changes.filter(pc.is_in(changes.column(key), value_set=keys)), key)
         untouched = table.filter(pc.invert(pc.is_in(table.column(key), value_set=latest.column(key).combine_chunks())))
         return pa.concat_tables([untouched, latest.filter(pc.invert(latest.column(GONE))).select(names).cast(schema)])
 
@@ -108,7 +107,7 @@ def key_name(snapshot: Snapshot) -> str:
 
 
 def _laid_over(whole: pq.ParquetFile, changes: pa.Table, names: list[str], key: str) -> Iterator[pa.RecordBatch]:
-    latest = changes.filter(pa.array(~pd.Index(changes.column(key).to_pandas()).duplicated(keep="last")))
+    latest = _last_word(changes, key)
     spoken = latest.column(key).combine_chunks()
     for batch in whole.iter_batches(BATCH, columns=list(dict.fromkeys([*names, key]))):
         untouched = pc.invert(pc.is_in(batch.column(key), value_set=spoken))
@@ -116,31 +115,35 @@ def _laid_over(whole: pq.ParquetFile, changes: pa.Table, names: list[str], key: 
     yield from latest.filter(pc.invert(latest.column(GONE))).select(names).to_batches(BATCH)
 
 
-def with_difference(before: Snapshot, path: Path, names: list[str], target: Path) -> int:
-    """Write a whole Parquet file of the snapshot before with a difference laid over; fields that a side lacks are blank. Returns its records."""
+def _last_word(changes: pa.Table, key: str) -> pa.Table:
+    """The last record of each key."""
+    return changes.filter(pa.array(~pd.Index(changes.column(key).to_pandas()).duplicated(keep="last")))
+
+
+def write_laid_over(before: Snapshot, path: Path, names: list[str], target: Path) -> int:
+    """Write a whole Parquet file of the snapshot before with new and changed records laid over; returns its records.
+
+    `path` holds a difference, or records as they came, none of which is gone. Fields that a side lacks are blank.
+    """
     key = key_name(before)
     schema = pa.schema([(name, pa.string()) for name in names])
-    changes = pq.read_table(path)
-    latest = changes.filter(pa.array(~pd.Index(changes.column(key).to_pandas()).duplicated(keep="last")))
+    latest = _last_word(pq.read_table(path), key)
     spoken = latest.column(key).combine_chunks()
+    staying = (
+        latest.filter(pc.invert(latest.column(GONE)))
+        if GONE in latest.column_names
+        else latest.filter(latest.column(key).is_valid())
+    )
     rows = 0
     with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer, batches(before) as found:
         for batch in found:
             kept = _widened(batch.filter(pc.invert(pc.is_in(batch.column(key), value_set=spoken))), schema)
             writer.write_batch(kept)
             rows += kept.num_rows
-        for batch in latest.filter(pc.invert(latest.column(GONE))).to_batches(BATCH):
+        for batch in staying.to_batches(BATCH):
             writer.write_batch(_widened(batch, schema))
             rows += batch.num_rows
     return rows
-
-
-def widen(path: Path, names: list[str], target: Path) -> None:
-    """Rewrite a Parquet file with exactly these fields; what it lacks is blank."""
-    schema = pa.schema([(name, pa.string()) for name in names])
-    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer:
-        for batch in pq.ParquetFile(path).iter_batches(BATCH):
-            writer.write_batch(_widened(batch, schema))
 
 
 def _widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

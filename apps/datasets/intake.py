@@ -205,15 +205,14 @@ def _laid_over(
     folder: Path,
     same_fields: bool,
 ) -> _Kept | None:
-    key, wide = dataset.key_field, [*before.field_names, *(name for name in names if name not in before.field_names)]
+    key, whole = dataset.key_field, folder / "whole.parquet"
     if not same_fields:
-        widened = folder / "wide.parquet"
-        chain.widen(path, before.field_names, widened)
-        path_of_known = widened
-    else:
-        path_of_known = path
+        wide = [*before.field_names, *(name for name in names if name not in before.field_names)]
+        with workspace_scope(work.workspace_id):
+            rows = chain.write_laid_over(before, path, wide, whole)
+        return _Kept(whole, rows, wide, None, key, None, looked_at(whole))
     with workspace_scope(work.workspace_id):
-        lay = (path_of_known, before, key, folder, arrived.fresh)
+        lay = (path, before, key, folder, arrived.fresh)
         counts = difference.against_changes(*lay)
         if arrived.keys is not None and arrived.total != counts.rows:
             # Only where the source holds fewer than we would are its keys worth asking for: some records are gone.
@@ -221,16 +220,13 @@ def _laid_over(
             counts = difference.against_changes(*lay, keys=folder / "keys.parquet")
         if counts.is_nothing:
             return None
-        if same_fields and _is_worth_a_difference(before, counts):
-            seen = None
-            if counts.rows <= EXACT:
-                whole = folder / "whole.parquet"
-                chain.with_difference(before, counts.path, wide, whole)
-                seen = looked_at(whole)
-            return _Kept(counts.path, counts.rows, before.field_names, before, key, counts, seen)
-        whole = folder / "whole.parquet"
-        rows = chain.with_difference(before, counts.path, before.field_names, whole)
-    return _Kept(whole, rows, before.field_names, None, key, counts, looked_at(whole))
+        pays = _is_worth_a_difference(before, counts)
+        if not pays or counts.rows <= EXACT:
+            chain.write_laid_over(before, counts.path, before.field_names, whole)
+    seen = looked_at(whole) if whole.exists() else None
+    if pays:
+        return _Kept(counts.path, counts.rows, before.field_names, before, key, counts, seen)
+    return _Kept(whole, counts.rows, before.field_names, None, key, counts, seen)
 
 
 def _is_worth_a_difference(before: Snapshot, counts: difference.Difference) -> bool:

@@ -27,11 +27,7 @@ from einstein.ml.errors import DataProblem
 from einstein.outbound.addresses import OutboundProblem
 from einstein.sealed import CannotOpen
 
-RETRY_MINUTES = [
-    5,
-    30,
-    120,
-]  # then it waits for its next planned time (Svix's schedule, thinned: sources are slow to come back)
+RETRY_MINUTES = [5, 30, 120]  # then it waits for its next planned time (Svix's schedule, thinned)
 WHOLE_AGAIN_DAYS = 7  # changes are read whole once a week, which finds what a cursor field missed
 TOLD_EVERY = 1.0  # seconds between two notes of progress
 

@@ -29,12 +29,17 @@ def enqueue(
     due_at: datetime | None = None,
     by: User | None = None,
 ) -> Run:
-    """Queue one piece of work in the current transaction. With a `unique_key`, a live Run of that key is returned instead."""
+    """Queue one piece of work in the current transaction.
+
+    With a `unique_key`, a live Run of that key is returned instead; one that waits for a later time is brought forward to this one.
+    """
     values = {"kind": kind, "subject_id": subject_id, "queue": queue, "params": params or {}, "unique_key": unique_key}
     try:
         with transaction.atomic():
             return Run.objects.create(due_at=due_at or timezone.now(), created_by=by, **values)
     except IntegrityError:
+        due = due_at or timezone.now()
+        Run.objects.filter(unique_key=unique_key, state="queued", due_at__gt=due).update(due_at=due)
         return Run.objects.get(unique_key=unique_key, state__in=LIVE)
 
 

@@ -337,6 +337,40 @@ def test_the_newest_of_several_files_is_the_table_or_each_new_one_adds_to_it(sft
     assert again(source).outcome["result"] == "unchanged"
 
 
+def test_a_new_file_with_a_new_field_adds_both_records_and_field(sftp, clicks, inside, again):
+    folder = sftp.folder / "daily"
+    folder.mkdir()
+    rows = customers()
+    (folder / "customers-1.csv").write_bytes(as_csv(rows))
+    os.utime(folder / "customers-1.csv", (1_700_000_000, 1_700_000_000))
+    place = SftpPlace(sftp)
+    place.choice = '{"pattern": "daily/customers-1.csv"}'
+    dataset = clicks(place, which="new")
+    more = [row | {"region": "North"} for row in customers(125)[118:]]
+    (folder / "customers-1.csv").write_bytes(as_csv(more))
+    assert again(dataset).outcome["result"] == "snapshot"
+    table = load(newest_snapshot(dataset)).set_index("customer_id")
+    assert len(table) == 125
+    assert table["region"].notna().sum() == 7
+    assert table.loc["C0003", "plan"] == rows[3]["plan"]
+
+
+def test_reading_now_does_not_wait_for_a_planned_retry(other_postgres, clicks, inside):
+    from django.utils import timezone
+
+    from apps.datasets.refresh import plan_retry
+    from apps.datasets.sources import refresh_now
+
+    place = PostgresPlace(other_postgres)
+    place.put(customers())
+    dataset = clicks(place)
+    plan_retry(dataset.workspace_id, dataset.id)
+    assert Run.objects.get(state="queued").due_at > timezone.now()
+    run = refresh_now(Source.objects.get(dataset=dataset), None)
+    assert Run.objects.get(state="queued").due_at <= timezone.now()
+    assert run.due_at <= timezone.now()
+
+
 def test_a_file_that_has_not_changed_is_not_sent_again(clicks, inside, again):
     place = WebPlace()
     place.put(customers())
