@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from apps.datasets.models import Snapshot
 from einstein import storage
+from einstein.ml.reader.table import as_frame
 
 GONE = "einstein: gone"
 BATCH = 131_072
@@ -63,7 +64,7 @@ def table_of(snapshot: Snapshot, columns: list[str] | None = None) -> pa.Table:
 
 def frame_of(snapshot: Snapshot, columns: list[str] | None = None) -> pd.DataFrame:
     """The same as a DataFrame of Python strings and None."""
-    return frame(table_of(snapshot, columns))
+    return as_frame(table_of(snapshot, columns))
 
 
 def records_with(snapshot: Snapshot, keys: pa.Array, most_parts: int | None = None) -> pa.Table:
@@ -173,16 +174,9 @@ def sample_of(snapshot: Snapshot, most: int) -> pd.DataFrame:
         return _sampled(found, max(1, -(-snapshot.rows // most)))
 
 
-def frame(table: pa.Table) -> pd.DataFrame:
-    """A table of string columns as a DataFrame of Python strings and None."""
-    return pd.DataFrame(
-        {name: pd.Series(table.column(name).to_pylist(), dtype="object") for name in table.column_names}
-    )
-
-
 def _sampled(found: Iterator[pa.RecordBatch], step: int) -> pd.DataFrame:
     parts, seen = [], 0
     for batch in found:
         parts.append(batch.take(pa.array(np.arange(-seen % step, batch.num_rows, step), pa.int64())))
         seen += batch.num_rows
-    return frame(pa.Table.from_batches(parts)) if parts else pd.DataFrame()
+    return as_frame(pa.Table.from_batches(parts)) if parts else pd.DataFrame()

@@ -22,6 +22,7 @@ from apps.runs.lease import Work, WorkFailed
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
 from einstein.ml.profile import profile_field
+from einstein.ml.reader.table import as_frame
 from einstein.ml.schema import FieldSpec, detect
 
 EXACT = 100_000  # records; of larger tables the fields are looked at by a sample
@@ -116,7 +117,7 @@ def _same_records(before: Snapshot, dataset: Dataset, sample: pd.DataFrame, alia
         None,
     )
     if key and before.keyed_by == key and came is not None:
-        found = chain.frame(
+        found = as_frame(
             chain.records_with(before, pa.array(sample[came].dropna().tolist(), pa.string()), chain.MOST_PARTS // 3)
         )
         if len(found):
@@ -265,7 +266,7 @@ def _keep(
         newest = newest_snapshot(dataset)
         if (newest.id if newest else None) != (before.id if before else None):
             raise MovedOn
-        if looks is not None:
+        if looks is not None and not dataset.key_field:
             _choose_key(dataset, looks, kept)
         _refuse_repeats(dataset, kept, arrived)
         snapshot = Snapshot.objects.create(
@@ -273,7 +274,7 @@ def _keep(
             rejected=arrived.report.rejected, notes=[*arrived.report.notes, *(c.words for c in matched.changes)][:50], origin=arrived.origin[:300],
             rejects=[{"line": reject.line, "field": reject.field, "reason": reject.reason} for reject in arrived.report.rejects],
             base=(kept.base if kept.base is None or kept.base.base_id is None else kept.base.base), bytes=kept.path.stat().st_size,
-            keyed_by=kept.keyed_by or (dataset.key_field if _names_each(dataset, kept) else ""), added=kept.counts.added if kept.counts else None,
+            keyed_by=kept.keyed_by, added=kept.counts.added if kept.counts else None,
             changed=kept.counts.changed if kept.counts else None, gone=kept.counts.gone if kept.counts else None,
         )  # fmt: skip
         if looks is not None:
@@ -322,21 +323,15 @@ def look_at(work: Work, table: pd.DataFrame, chosen: dict[str, str]) -> list[Loo
     return looks
 
 
-def _names_each(dataset: Dataset, kept: _Kept) -> bool:
-    return bool(dataset.key_field) and kept.base is None and difference.key_faults(kept.path, dataset.key_field) == 0
-
-
 def _choose_key(dataset: Dataset, looks: list[Look], kept: _Kept) -> None:
     """The first id field that is always filled and never repeats is the key, until the user picks another."""
-    if dataset.key_field:
-        return
     for spec, _, facts in looks:
         if (
             spec.type == "id"
             and facts["distinct"] == facts["rows"]
             and difference.key_faults(kept.path, spec.name) == 0
         ):
-            dataset.key_field = spec.name
+            dataset.key_field = kept.keyed_by = spec.name
             return
 
 

@@ -96,7 +96,7 @@ def pick(request: HttpRequest, dataset_id: int) -> HttpResponse:
         trouble = str(found)
     context = {
         "section": "datasets", "dataset": source.dataset, "source": source, "choices": choices, "problem": problem or trouble,
-        "chosen": json.dumps(source.pick, sort_keys=True), "files": registry()[source.kind].picks_files, "sql": hasattr(registry()[source.kind], "dialect"),
+        "chosen": json.dumps(source.pick, sort_keys=True), "files": registry()[source.kind].picks_files, "sql": registry()[source.kind].takes_query,
         "query": request.POST.get("query", source.pick.get("query", "")), "which": source.pick.get("which", "newest"),
     }  # fmt: skip
     return render(request, "datasets/source/pick.html", context)
@@ -110,7 +110,7 @@ def plan(request: HttpRequest, dataset_id: int) -> HttpResponse:
         return redirect("pick_source", request.workspace.slug, dataset_id)
     shown, problem = _preview(source)
     form = PlanForm(shown.header, shown.cursors, request.POST or None, initial=_as_planned(source, shown))
-    if not registry()[source.kind].knows_changes or registry()[source.kind].picks_files:
+    if not registry()[source.kind].knows_changes:
         del form.fields["mode"], form.fields["cursor_field"]
     if request.method == "POST" and form.is_valid():
         sources.plan(source, {"mode": "full", **form.cleaned_data}, request.user)
@@ -206,7 +206,7 @@ def _form_or_result(request: HttpRequest, page: str, context: dict[str, Any]) ->
 def _chosen(request: HttpRequest, found: Source) -> dict[str, Any]:
     connector = registry()[found.kind]
     query = request.POST.get("query", "").strip()[:MOST_QUERY]
-    if hasattr(connector, "dialect") and request.POST.get("choice") == "query":
+    if connector.takes_query and request.POST.get("choice") == "query":
         if not query:
             raise OutboundProblem("Write the query, or pick a table.")
         return {"query": query}

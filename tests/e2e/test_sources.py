@@ -54,7 +54,7 @@ def test_a_database_becomes_a_dataset_that_keeps_itself_up_to_date(stack, page, 
     assert page.input_value("[name=password]") == "wrong", "what was typed stays"
     page.fill("[name=password]", PASSWORD)
     click("text=Test the connection")
-    page.wait_for_selector("text=It works: 1 table and views can be read.")
+    page.wait_for_selector("text=It works: 1 table or view can be read.")
     click("button:has-text('Continue')")
     page.wait_for_selector("text=Which records?")
     click("label:has-text('public.customers')")

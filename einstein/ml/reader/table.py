@@ -87,7 +87,11 @@ def load_columns(path: Path) -> pd.DataFrame:
 
 def load_snapshot(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """A Parquet table of strings as a DataFrame of Python strings and None."""
-    table = pq.read_table(path, columns=columns)
+    return as_frame(pq.read_table(path, columns=columns))
+
+
+def as_frame(table: pa.Table) -> pd.DataFrame:
+    """An Arrow table of strings as a DataFrame of Python strings and None."""
     return pd.DataFrame(
         {name: pd.Series(table.column(name).to_pylist(), dtype="object") for name in table.column_names}
     )

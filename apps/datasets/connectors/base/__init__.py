@@ -99,6 +99,7 @@ class Connector(ABC):
     settings_asked: ClassVar[Sequence[Setting]]
     knows_changes: ClassVar[bool] = False
     picks_files: ClassVar[bool] = False
+    takes_query: ClassVar[bool] = False
     do_not_call_in_templates = True  # pages show the class's words; Django would make an instance
 
     def __init__(self, settings: dict[str, Any], secret: dict[str, Any]) -> None:

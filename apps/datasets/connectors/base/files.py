@@ -51,7 +51,6 @@ class FileConnector(Connector):
     """A folder somewhere else. `pick` is {"pattern": "exports/*.csv", "which": "newest" or "new"}."""
 
     picks_files = True
-    knows_changes = True
 
     @abstractmethod
     def files(self) -> list[RemoteFile]:

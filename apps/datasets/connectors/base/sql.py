@@ -74,7 +74,7 @@ class SqlConnector(Connector):
 
     dialect: ClassVar[str]  # sqlglot's name
     port: ClassVar[int]
-    knows_changes = True
+    knows_changes = takes_query = True
 
     @property
     def place(self) -> str:
@@ -113,7 +113,7 @@ class SqlConnector(Connector):
     def test(self) -> str:
         with self.session() as connection:
             count = len(self._names(connection))
-        return f"It works: {count:,} table{'s' if count != 1 else ''} and views can be read."
+        return f"It works: {count:,} {'tables and views' if count != 1 else 'table or view'} can be read."
 
     def choices(self) -> list[Choice]:
         with self.session() as connection:
