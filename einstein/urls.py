@@ -6,7 +6,8 @@ from drf_spectacular.views import SpectacularAPIView
 from apps.console.urls import inside as console_inside
 from apps.console.urls import outside as console_outside
 from apps.deliveries.api import MintToken
-from apps.deliveries.views import widget_score, widget_script
+from apps.deliveries.delivery_views import leave
+from apps.deliveries.widget_views import widget_score, widget_script
 from apps.scoring.api import ScoreRecords, StoredScore
 from apps.workspaces.urls import inside as workspace_inside
 from apps.workspaces.urls import outside as workspace_outside
@@ -36,6 +37,7 @@ urlpatterns = [
         name="api_schema",
     ),
     path("api/docs/", api_docs, name="api_docs"),
+    path("lists/<str:token>/", leave, name="leave_list"),
     path("widget/v1/widget.js", widget_script, name="widget_script"),
     path("widget/v1/score", widget_score, name="widget_score"),
 ]

@@ -194,3 +194,40 @@ def scored(draft, churn_model, owner, perform_runs):
     begin_watching(draft.workspace_id, draft.id)
     draft.refresh_from_db()
     return draft
+
+
+@pytest.fixture(scope="session")
+def other_postgres():
+    """A customer's PostgreSQL; started once a test process, like the next ones."""
+    from tests.servers import OtherPostgres
+
+    server = OtherPostgres(VAR / "other").start_fresh()
+    yield server
+    server.leave()
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    from tests.servers import MariaDB
+
+    server = MariaDB(VAR / "mariadb").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sftp(tmp_path):
+    from tests.servers import SFTP
+
+    server = SFTP(tmp_path / "sftp").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket():
+    from tests.servers import S3
+
+    server = S3().start()
+    yield server
+    server.stop()

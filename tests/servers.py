@@ -65,12 +65,18 @@ class OtherPostgres(EmbeddedServer):
             self._pg("pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "stop")
         self.start()
         self.owner = self.address(OWNER, self._passwords()[OWNER])
+        self.admin = self.address("postgres", self._passwords()["postgres"])
         with self._superuser(self._passwords(), DATABASE) as connection:
             connection.execute("DROP SCHEMA IF EXISTS public CASCADE")
             connection.execute(f"CREATE SCHEMA public AUTHORIZATION {OWNER}")
-            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'reader'").fetchone():
-                connection.execute("CREATE ROLE reader LOGIN PASSWORD 'a reader''s password'")
-            connection.execute("GRANT USAGE ON SCHEMA public TO reader")
+            for role in ("reader", "writer"):
+                if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+                    connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'a reader''s password'")
+            connection.execute("GRANT USAGE ON SCHEMA public TO reader, writer")
+            connection.execute("GRANT CREATE ON SCHEMA public TO writer")
+            connection.execute(
+                f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public GRANT SELECT, UPDATE ON TABLES TO writer"
+            )
             connection.execute(
                 f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public GRANT SELECT ON TABLES TO reader"
             )
@@ -117,6 +123,8 @@ class MariaDB:
             "CREATE DATABASE crm",
             f'CREATE USER reader@"127.0.0.1" IDENTIFIED BY "{PASSWORD}"',
             'GRANT SELECT ON crm.* TO reader@"127.0.0.1"',
+            f'CREATE USER writer@"127.0.0.1" IDENTIFIED BY "{PASSWORD}"',
+            'GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, CREATE TEMPORARY TABLES, INDEX ON crm.* TO writer@"127.0.0.1"',
         )
         return self
 

@@ -12,7 +12,8 @@ from django.core.mail import send_mail
 from django.utils import timezone
 
 from apps.outbox.models import AccountMessage, KeptMail, Message
-from apps.outbox.send import RETRY_SECONDS, send_due
+from apps.outbox.retries import RETRY_SECONDS
+from apps.outbox.send import send_due
 from apps.outbox.write import write_email
 
 

@@ -7,8 +7,9 @@ from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.datasets.models import Dataset, HeldTable, Source
-from apps.deliveries.models import Widget
+from apps.deliveries.models import Delivery, Widget
 from apps.monitoring.models import Alert
+from apps.outbox.models import Sending
 from apps.predictions.models import ModelVersion, Prediction
 from apps.workspaces.models import ApiKey, Invitation, Membership
 from apps.workspaces.scope import NoWorkspace, workspace_scope
@@ -53,10 +54,16 @@ def foreign_objects(elsewhere, stranger):
             dataset=dataset, kind="postgresql", settings={"host": "db.x.example"}, pick={"table": "t"}, state="active"
         )
         held = HeldTable.objects.create(dataset=dataset, storage_key="w/0/nothing")
+        delivery = Delivery.objects.create(
+            prediction=prediction, kind="webhook", name="Theirs", settings={"url": "https://x.example", "events": []}
+        )
+        sending = Sending.objects.create(
+            destination_id=delivery.id, subject_id=prediction.id, event="scores", event_id="e", dedupe_key="d"
+        )
     return {
         "dataset_id": dataset.id, "prediction_id": prediction.id, "number": 1, "widget_id": widget.id, "alert_id": alert.id, "key_id": key.id,
         "invitation_id": invitation.id, "membership_id": membership.id, "field_id": 1, "key": "k", "step": "question",
-        "held_id": held.id, "kind": "postgresql",
+        "held_id": held.id, "kind": "postgresql", "delivery_id": delivery.id, "sending_id": sending.id, "form": "csv",
     }  # fmt: skip
 
 
@@ -166,6 +173,8 @@ def test_lesser_roles_get_403_where_they_may_not_and_nothing_changes(client, wor
             "membership_id",
             "field_id",
             "held_id",
+            "delivery_id",
+            "sending_id",
         ],
         1,
     )
@@ -176,7 +185,11 @@ def test_lesser_roles_get_403_where_they_may_not_and_nothing_changes(client, wor
             for method in (client.get, client.post):
                 assert (
                     method(
-                        address(path, workspace.slug, {**values, "key": "k", "step": "question", "kind": "url"})
+                        address(
+                            path,
+                            workspace.slug,
+                            {**values, "key": "k", "step": "question", "kind": "url", "form": "csv"},
+                        )
                     ).status_code
                     == 403
                 ), path

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django import forms
 
-from apps.datasets.connectors.base import Connector, Setting
+from apps.datasets.connectors.base import Setting
 from apps.datasets.models import SOURCE_MODES, SOURCE_SCHEDULES
 
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -14,25 +15,40 @@ MOST_QUERY = 20_000
 
 
 class ConnectionForm(forms.Form):
-    """What a connector asks. Kept secrets are never shown; left blank they stay as they are."""
+    """What a source or a destination asks. Kept secrets are never shown; left blank they stay as they are."""
 
-    def __init__(self, connector: type[Connector], *args: Any, kept_secret: bool = False, **kwargs: Any) -> None:
+    def __init__(self, asked: Sequence[Setting], *args: Any, kept: Collection[str] = (), **kwargs: Any) -> None:
+        """`kept` names the secrets that are there already."""
         super().__init__(*args, **kwargs)
-        for setting in connector.settings_asked:
-            self.fields[setting.name] = _field_of(setting, kept_secret)
-        if "port" in self.fields and hasattr(connector, "port"):
-            self.fields["port"].initial = connector.port
+        for setting in asked:
+            self.fields[setting.name] = _field_of(setting, setting.name in kept)
+        self.address = [setting.name for setting in asked if setting.address]
+        self.kept = [setting.name for setting in asked if setting.secret and setting.name in kept]
+
+    def clean(self) -> dict[str, Any]:
+        """A kept secret goes only where it was entered for: whoever changes the address must know it."""
+        answers = super().clean() or {}
+        moved = [name for name in self.address if str(answers.get(name) or "") != str(self.initial.get(name) or "")]
+        if moved and self.kept and not any(answers.get(name) for name in self.kept):
+            self.add_error(
+                self.kept[0], "The address has changed, so enter this again. It is kept for the old address only."
+            )
+        return answers
 
 
-def _field_of(setting: Setting, kept_secret: bool) -> forms.Field:
+def _field_of(setting: Setting, kept: bool) -> forms.Field:
     values: dict[str, Any] = {
-        "label": setting.label, "help_text": setting.help, "required": setting.required and not (setting.secret and kept_secret),
-        "initial": setting.default or None,
+        "label": setting.label, "help_text": setting.help, "required": setting.required and not kept, "initial": setting.default or None,
     }  # fmt: skip
-    if setting.secret and kept_secret:
+    if kept:
         values["help_text"] = "Kept. Leave blank to keep it as it is."
     if setting.kind == "number":
         return forms.IntegerField(min_value=1, max_value=65535, **values)
+    if setting.kind == "count":
+        return forms.IntegerField(min_value=1, max_value=1000, **values)
+    if setting.kind == "many":
+        values["initial"] = setting.default.split()
+        return forms.MultipleChoiceField(choices=list(setting.choices), widget=forms.CheckboxSelectMultiple, **values)
     if setting.kind == "choice":
         return forms.ChoiceField(choices=list(setting.choices), **values)
     if setting.kind == "long":

@@ -24,7 +24,7 @@ from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
 from einstein.ml.errors import DataProblem
 from einstein.outbound.addresses import OutboundProblem
-from einstein.sealed import CannotOpen, unseal
+from einstein.sealed import CannotOpen
 
 Problem = (OutboundProblem, DataProblem, CannotOpen)
 
@@ -41,10 +41,10 @@ def connect(request: HttpRequest, kind: str) -> HttpResponse:
     connector = registry().get(kind)
     if connector is None:
         raise Http404
-    form = ConnectionForm(connector, request.POST or None)
+    form = ConnectionForm(connector.settings_asked, request.POST or None)
     context: dict[str, Any] = {"section": "datasets", "connector": connector, "form": form, "again": False}
     if request.method == "POST" and form.is_valid():
-        settings, secret = sources.split_answers(kind, form.cleaned_data)
+        settings, secret = sources.split_answers(connector.settings_asked, form.cleaned_data)
         learnt, context["found"], context["problem"] = _try(connector(settings, secret))
         if not context["problem"] and request.POST.get("action") != "test":
             source = sources.connect(kind, settings | learnt, secret, request.workspace.id, request.user)
@@ -56,8 +56,8 @@ def connect(request: HttpRequest, kind: str) -> HttpResponse:
 def change_connection(request: HttpRequest, dataset_id: int) -> HttpResponse:
     """The same form for a source that exists; blank secrets stay as they are."""
     source = _source(dataset_id)
-    connector = registry()[source.kind]
-    form = ConnectionForm(connector, request.POST or None, initial=source.settings, kept_secret=True)
+    connector, kept = registry()[source.kind], sources.kept_secret(source)
+    form = ConnectionForm(connector.settings_asked, request.POST or None, initial=source.settings, kept=kept)
     context: dict[str, Any] = {
         "section": "datasets",
         "connector": connector,
@@ -66,8 +66,7 @@ def change_connection(request: HttpRequest, dataset_id: int) -> HttpResponse:
         "dataset": source.dataset,
     }
     if request.method == "POST" and form.is_valid():
-        kept = unseal(source.workspace_id, source.sealed)
-        settings, secret = sources.split_answers(source.kind, form.cleaned_data, kept)
+        settings, secret = sources.split_answers(connector.settings_asked, form.cleaned_data, kept)
         learnt, context["found"], context["problem"] = _try(connector(settings, secret))
         if not context["problem"] and request.POST.get("action") != "test":
             sources.change_connection(source, settings | learnt, secret, request.user)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
 
 from apps.datasets.connectors import registry
-from apps.datasets.connectors.base import Connector
+from apps.datasets.connectors.base import Connector, Setting
 from apps.datasets.models import Dataset, Source
 from apps.datasets.upload import noun_of, readable_name
 from apps.runs.models import Run
 from apps.runs.queue import enqueue
 from apps.workspaces import audit
 from apps.workspaces.models import User
-from einstein.sealed import seal, unseal
+from einstein.sealed import CannotOpen, seal, unseal
 
 
 def connector_of(source: Source) -> Connector:
@@ -23,10 +24,9 @@ def connector_of(source: Source) -> Connector:
 
 
 def split_answers(
-    kind: str, answers: dict[str, Any], kept: dict[str, Any] | None = None
+    asked: Sequence[Setting], answers: dict[str, Any], kept: dict[str, Any] | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(settings, secret) of a filled-in form; a secret left blank stays as it was kept."""
-    asked = registry()[kind].settings_asked
     settings = {setting.name: answers.get(setting.name, "") for setting in asked if not setting.secret}
     secret = {
         setting.name: answers.get(setting.name) or (kept or {}).get(setting.name, "")
@@ -34,6 +34,14 @@ def split_answers(
         if setting.secret
     }
     return settings, secret
+
+
+def kept_secret(source: Source) -> dict[str, Any]:
+    """The secrets that are there; {} when they cannot be opened any more and have to be entered again."""
+    try:
+        return {name: value for name, value in unseal(source.workspace_id, source.sealed).items() if value}
+    except CannotOpen:
+        return {}
 
 
 def connect(kind: str, settings: dict[str, Any], secret: dict[str, Any], workspace_id: int, user: User) -> Source:

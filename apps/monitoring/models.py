@@ -56,6 +56,7 @@ class Alert(TenantModel):
     opened_at = models.DateTimeField(default=timezone.now)
     told_at = models.DateTimeField(null=True)
     told_to = models.JSONField(default=list)
+    announced_at = models.DateTimeField(null=True)  # to the destinations that want to know
     snoozed_until = models.DateTimeField(null=True)
     acknowledged_by = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
     resolved_at = models.DateTimeField(null=True)

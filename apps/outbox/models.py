@@ -9,6 +9,66 @@ from django.utils import timezone
 from apps.workspaces.tenancy import TenantModel
 
 MESSAGE_STATES = ["pending", "sent", "dead"]
+# held: waits for a person; dropped: superseded by a newer one, or a person said so.
+SENDING_STATES = ["waiting", "held", "arrived", "dead", "dropped"]
+
+
+class Sending(TenantModel):
+    """One thing on its way to one destination. Written in the transaction of its cause; a worker tries until it arrives.
+
+    Sendings of one destination leave in the order of their ids. `event_id` stays the same through all attempts: a receiver that has
+    seen it may ignore it. `expected` and `acknowledged` are counts of records: the proof of arrival.
+    """
+
+    destination_id = models.BigIntegerField()
+    subject_id = models.BigIntegerField()  # the prediction it is about
+    event = models.CharField(max_length=30)
+    event_id = models.CharField(max_length=40)
+    dedupe_key = models.CharField(max_length=120)
+    facts = models.JSONField(default=dict)
+    state = models.CharField(max_length=10, default="waiting")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=timezone.now)
+    expected = models.BigIntegerField(null=True)
+    acknowledged = models.BigIntegerField(default=0)
+    last_error = models.TextField(blank=True)
+    outcome = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=SENDING_STATES), name="sending_state_is_known"),
+            models.UniqueConstraint(fields=["workspace", "dedupe_key"], name="one_sending_per_dedupe_key"),
+        ]
+        indexes = [
+            models.Index(fields=["destination_id", "id"], condition=Q(state="waiting"), name="sendings_waiting"),
+            models.Index(fields=["destination_id", "-id"], name="sendings_of_destination"),
+        ]
+
+
+class Payload(TenantModel):
+    """One part of a sending as it leaves, kept so that every attempt sends the same; acknowledged parts are not sent again."""
+
+    sending = models.ForeignKey(Sending, on_delete=models.CASCADE, related_name="payloads")
+    number = models.PositiveIntegerField()
+    body = models.JSONField()
+    records = models.PositiveIntegerField(default=0)
+    acknowledged_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["sending", "number"], name="one_payload_per_number")]
+
+
+class Attempt(TenantModel):
+    """One try to deliver a sending. Without `ended_at` it broke off with its worker."""
+
+    sending = models.ForeignKey(Sending, on_delete=models.CASCADE, related_name="tries")
+    number = models.PositiveSmallIntegerField()
+    arrived = models.BooleanField(default=False)
+    words = models.TextField(blank=True)
+    began_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
 
 
 class MessageBase(models.Model):
@@ -34,6 +94,8 @@ class Message(TenantModel, MessageBase):
     """An e-mail about a workspace's business. `dedupe_key` makes writing it twice harmless."""
 
     dedupe_key = models.CharField(max_length=120)
+    sending = models.ForeignKey(Sending, null=True, on_delete=models.SET_NULL, related_name="messages")
+    unsubscribe_url = models.CharField(max_length=400, blank=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["workspace", "dedupe_key"], name="one_message_per_dedupe_key")]

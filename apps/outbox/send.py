@@ -5,22 +5,21 @@ from __future__ import annotations
 
 import logging
 import smtplib
-from datetime import timedelta
 from typing import Any
 
 import environ
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
-from apps.outbox.models import AccountMessage, KeptMail, Message, MessageBase
+from apps.outbox.models import AccountMessage, KeptMail, Message, MessageBase, Sending
+from apps.outbox.retries import next_try
 from apps.workspaces.scope import workspace_scope
 
 logger = logging.getLogger("einstein.outbox")
 
-# Svix's schedule (DEFAULTS): now, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h, then it is dead and visible.
-RETRY_SECONDS = [5, 300, 1800, 7200, 18000, 36000, 36000]
 CLAIM_SECONDS = 90
 BATCH = 20
 
@@ -32,7 +31,10 @@ def send_due() -> int:
         claimed = cursor.fetchall()
     for workspace_id, message_id in claimed:
         with workspace_scope(workspace_id):
-            _attempt(Message.objects.get(id=message_id))
+            message = Message.objects.get(id=message_id)
+            _attempt(message)
+            if message.sending_id is not None and message.state == "sent":
+                Sending.objects.filter(id=message.sending_id).update(acknowledged=F("acknowledged") + 1)
     return len(claimed) + _send_account_messages()
 
 
@@ -61,10 +63,11 @@ def _attempt(message: MessageBase) -> None:
 def _note_failure(message: MessageBase, error: Exception) -> None:
     refused = isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPSenderRefused | smtplib.SMTPDataError)
     message.last_error = f"{type(error).__name__}: {error}"[:500]
-    if message.attempts > len(RETRY_SECONDS) or (refused and _is_permanent(error)):
+    again = None if refused and _is_permanent(error) else next_try(message.attempts)
+    if again is None:
         message.state = "dead"
     else:
-        message.due_at = timezone.now() + timedelta(seconds=RETRY_SECONDS[message.attempts - 1])
+        message.due_at = again
     logger.warning(
         "message %s to its recipient failed (try %s): %s", message.message_id, message.attempts, message.last_error
     )
@@ -79,10 +82,12 @@ def _deliver(message: MessageBase) -> None:
     if not settings.SMTP_URL:
         KeptMail.objects.create(to=message.to, subject=message.subject, text=message.text, html=message.html)
         return
+    headers = {"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"}
+    if leave := getattr(message, "unsubscribe_url", ""):  # RFC 8058: one click in the mail program
+        headers |= {"List-Unsubscribe": f"<{leave}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     mail = EmailMultiAlternatives(
-        message.subject, message.text, settings.DEFAULT_FROM_EMAIL, [message.to],
-        headers={"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"}, connection=_smtp(),
-    )  # fmt: skip
+        message.subject, message.text, settings.DEFAULT_FROM_EMAIL, [message.to], headers=headers, connection=_smtp()
+    )
     if message.html:
         mail.attach_alternative(message.html, "text/html")
     mail.send()

@@ -15,7 +15,15 @@ from django.db import close_old_connections, connection
 
 from apps.monitoring.watch import check_due
 from apps.outbox.send import send_due
-from apps.pipeline.story import after_failure, begin_watching, plan_due_refresh, plan_due_scoring
+from apps.pipeline.story import (
+    after_failure,
+    announce_alert,
+    begin_delivering,
+    begin_watching,
+    plan_due_delivery,
+    plan_due_refresh,
+    plan_due_scoring,
+)
 from apps.runs.queue import dispatch_due, recover_expired
 
 logger = logging.getLogger("einstein.clock")
@@ -58,13 +66,16 @@ def plan() -> None:
         ("unplanned_predictions", begin_watching),
         ("due_predictions", plan_due_scoring),
         ("due_sources", plan_due_refresh),
+        ("due_deliveries", plan_due_delivery),
+        ("unannounced_alerts", announce_alert),
+        ("waiting_destinations", begin_delivering),
     )
     for door, deed in duties:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT workspace_id, id FROM {door}(%s)", [BATCH])
             found = cursor.fetchall()
-        for workspace_id, prediction_id in found:
-            deed(workspace_id, prediction_id)
+        for workspace_id, row_id in found:
+            deed(workspace_id, row_id)
 
 
 def _repeat(name: str, duty: Callable[[], object], pause: float, stop: threading.Event) -> None:

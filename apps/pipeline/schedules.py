@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 
 class Planned(Protocol):
-    """What has a schedule: a prediction, a source."""
+    """What has a schedule: a prediction, a source, a delivery."""
 
-    schedule: str  # daily, hourly, weekly, none
+    schedule: str  # daily, hourly, weekly, none; run: after each scoring
     schedule_hour: int
     schedule_weekday: int
 
@@ -21,7 +21,7 @@ def next_slot(planned: Planned, zone: ZoneInfo, after: datetime) -> datetime | N
     Daily and weekly slots are one per local date: an hour that the clock skips moves to the next existing one, an hour
     that comes twice counts the first time.
     """
-    if planned.schedule == "none":
+    if planned.schedule in {"none", "run"}:
         return None
     if planned.schedule == "hourly":
         return after.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)

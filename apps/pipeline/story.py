@@ -16,7 +16,10 @@ from apps.datasets.arrival import Taken
 from apps.datasets.ingest import ingest
 from apps.datasets.models import Source
 from apps.datasets.refresh import accept_held, plan_retry, refresh
-from apps.monitoring.models import Watch
+from apps.deliveries.deliver import deliver, dry_run
+from apps.deliveries.models import Delivery
+from apps.deliveries.plan import plan, plan_alert, plan_run
+from apps.monitoring.models import Alert, Watch
 from apps.monitoring.observe import observe
 from apps.pipeline.schedules import next_slot
 from apps.predictions.models import Prediction
@@ -25,7 +28,7 @@ from apps.predictions.train import ChildKilled, mark_failed, train
 from apps.runs.lease import Cancelled, LeaseLost, Work, WorkFailed, heartbeat
 from apps.runs.models import Run
 from apps.runs.queue import MOST_ATTEMPTS, enqueue
-from apps.scoring.score import score_prediction
+from apps.scoring.score import newest_run, score_prediction
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
 from einstein.ml.errors import DataProblem
@@ -64,14 +67,15 @@ def _score_what_stands_on(work: Work, taken: Taken) -> None:
 
 def score_and_observe(work: Work) -> None:
     """Scores, then what they and their records look like; the clock's checks judge the observations."""
-    scored = score_prediction(work)
+    scored = score_prediction(work, then=plan_run)
     if scored is not None:
         work.stage("Compare with what was learnt")
         observe(work, scored)
 
 
 KINDS: dict[str, Callable[[Work], None]] = {
-    "ingest": read_upload, "refresh": read_source, "accept": take_held, "train": train, "score": score_and_observe,
+    "ingest": read_upload, "refresh": read_source, "accept": take_held, "train": train, "score": score_and_observe, "deliver": deliver,
+    "dry_run": dry_run,
 }  # fmt: skip
 
 
@@ -158,6 +162,44 @@ def plan_due_refresh(workspace_id: int, source_id: int) -> None:
             enqueue("refresh", source.dataset_id, unique_key=f"refresh:{source.dataset_id}")
         source.next_run_at = next_slot(source, Workspace.objects.get(id=workspace_id).zone, now)
         source.save(update_fields=["next_run_at"])
+
+
+def plan_due_delivery(workspace_id: int, delivery_id: int) -> None:
+    """Put what a delivery sends by the clock into the outbox and set its next time; one that has no time yet gets one."""
+    with workspace_scope(workspace_id):
+        delivery = Delivery.objects.select_for_update(of=("self",)).select_related("prediction").get(id=delivery_id)
+        now = timezone.now()
+        if delivery.state != "active" or (delivery.next_run_at is not None and delivery.next_run_at > now):
+            return
+        run = newest_run(delivery.prediction)
+        if delivery.next_run_at is not None and run is not None and delivery.prediction.state == "active":
+            plan(delivery, run, f"slot:{delivery.next_run_at.isoformat()}")
+        delivery.next_run_at = next_slot(delivery, Workspace.objects.get(id=workspace_id).zone, now)
+        delivery.save(update_fields=["next_run_at"])
+
+
+def begin_delivering(workspace_id: int, delivery_id: int) -> None:
+    """Queue the work on what waits for one destination."""
+    with workspace_scope(workspace_id):
+        enqueue("deliver", delivery_id, unique_key=f"deliver:{delivery_id}")
+
+
+def announce_alert(workspace_id: int, alert_id: int) -> None:
+    """Tell the destinations that want to know of alerts."""
+    with workspace_scope(workspace_id):
+        alert = Alert.objects.select_for_update(of=("self",)).get(id=alert_id)
+        facts = {
+            "id": alert.id,
+            "check": alert.check_kind,
+            "severity": alert.severity,
+            "title": alert.title,
+            "opened_at": alert.opened_at.isoformat(),
+        }
+        for delivery in Delivery.objects.filter(
+            prediction_id=alert.prediction_id, state="active", settings__events__contains=["alert.opened"]
+        ):
+            plan_alert(delivery, alert.id, facts)
+        Alert.objects.filter(id=alert.id).update(announced_at=timezone.now())
 
 
 def begin_watching(workspace_id: int, prediction_id: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,11 @@ class Scored:
     values: np.ndarray
 
 
-def score_prediction(work: Work) -> Scored | None:
-    """Score one prediction; None when the data has not changed since the last run. Safe to run twice."""
+def score_prediction(work: Work, then: Callable[[ScoringRun], None] = lambda run: None) -> Scored | None:
+    """Score one prediction; None when the data has not changed since the last run. Safe to run twice.
+
+    `then` is called in the transaction that keeps the scores: what it writes stands exactly when they do.
+    """
     with workspace_scope(work.workspace_id):
         prediction = Prediction.objects.select_related("dataset", "champion").get(id=work.subject_id)
         version, snapshot = prediction.champion, newest_snapshot(prediction.dataset)
@@ -61,7 +65,7 @@ def score_prediction(work: Work) -> Scored | None:
     scores = _in_chunks(work, version, records)
     work.stage("Keep the scores")
     rows = _as_table(records, scores, learnt)
-    run = _keep(work, prediction, version, snapshot, fingerprint, rows, len(table))
+    run = _keep(work, prediction, version, snapshot, fingerprint, rows, len(table), then)
     return Scored(run, records, scores.value)
 
 
@@ -128,6 +132,7 @@ def _keep(
     fingerprint: str,
     rows: pd.DataFrame,
     records: int,
+    then: Callable[[ScoringRun], None],
 ) -> ScoringRun:
     as_of = timezone.now()
     key = storage.key_for(work.workspace_id, "scores", prediction.id, f"{work.run_id}-{work.lease}.parquet")
@@ -145,6 +150,7 @@ def _keep(
             histogram=_histogram(rows["value"].to_numpy(), prediction.task), history_key=key, as_of=as_of,
         )  # fmt: skip
         _upsert(rows, prediction, version, run)
+        then(run)
     return run
 
 

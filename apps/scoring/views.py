@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from urllib.parse import urlencode
 
+import pyarrow.parquet as pq
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
@@ -16,19 +19,19 @@ from apps.predictions.definition import outcome_words
 from apps.predictions.models import Prediction
 from apps.runs.queue import enqueue, latest
 from apps.scoring import charts
+from apps.scoring.export import COLUMNS, CONTENT_TYPES, FORMATS, TooManyRows, cells_of, harmless_row, write_export
 from apps.scoring.history import history_of
-from apps.scoring.models import Score
+from apps.scoring.models import Score, ScoringRun
 from apps.scoring.queries import BANDS, current_scores, neighbours, record_fields
 from apps.scoring.score import newest_run
 from apps.scoring.words import band_title, score_sentence
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
 from apps.workspaces.scope import workspace_scope
-from einstein.ml.explain import reason_words
+from einstein import storage
 
 SCORES_A_PAGE = 25
 DOWNLOAD_CHUNK = 2000
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _enabled(prediction_id: int) -> Prediction:
@@ -47,7 +50,7 @@ def scores(request: HttpRequest, prediction_id: int) -> HttpResponse:
     page = Paginator(current_scores(prediction, run, band, wanted), SCORES_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "section": "predictions", "tab": "scores", "prediction": prediction, "run": run, "work": latest("score", prediction.id), "page": page,
-        "band": band, "wanted": wanted, "bands": [(name, title, (run.bands.get(name, 0) if run else 0)) for name, title in BANDS.items()],
+        "formats": FORMATS, "band": band, "wanted": wanted, "bands": [(name, title, (run.bands.get(name, 0) if run else 0)) for name, title in BANDS.items()],
         "chart": charts.score_distribution(prediction, run) if run and run.histogram else None, "query": urlencode({"band": band, "key": wanted}) + "&",
     }  # fmt: skip
     return render(request, "scoring/scores.html", context)
@@ -90,13 +93,23 @@ def record(request: HttpRequest, prediction_id: int, key: str) -> HttpResponse:
 
 
 @viewer
-def download(request: HttpRequest, prediction_id: int) -> HttpResponse:
-    """Every current score as CSV."""
+def download(request: HttpRequest, prediction_id: int, form: str) -> HttpResponse:
+    """Every current score as CSV, XLSX or Parquet."""
     prediction = _enabled(prediction_id)
     run = newest_run(prediction)
-    lines = _csv_lines(request.workspace.id, prediction.id, run.id if run else 0)
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="scores-{prediction.id}.csv"'
+    if form not in FORMATS or (run is None and form != "csv"):
+        raise Http404
+    try:
+        response = (
+            StreamingHttpResponse(_csv_lines(request.workspace.id, prediction.id, run.id if run else 0))
+            if form == "csv"
+            else _file(run, form)
+        )
+    except TooManyRows as problem:
+        messages.error(request, str(problem), extra_tags="bad")
+        return redirect("scores", request.workspace.slug, prediction.id)
+    response["Content-Type"] = CONTENT_TYPES[form]
+    response["Content-Disposition"] = f'attachment; filename="scores-{prediction.id}.{form}"'
     return response
 
 
@@ -110,45 +123,25 @@ class _Line:
 def _csv_lines(workspace_id: int, prediction_id: int, run_id: int) -> Iterator[str]:
     """Runs after the view has ended, so it opens the workspace itself, one chunk at a time."""
     writer = csv.writer(_Line())
-    yield "\ufeff" + writer.writerow(
-        ["key", "score", "predicted", "band", "reason_1", "reason_2", "reason_3", "seen_in_training", "as_of"]
-    )
+    yield "\ufeff" + writer.writerow(COLUMNS)
     after = ""
     while True:
         with workspace_scope(workspace_id):
-            chunk = list(
-                Score.objects.filter(prediction_id=prediction_id, scoring_run_id=run_id, key__gt=after).order_by("key")[
-                    :DOWNLOAD_CHUNK
-                ]
-            )
+            wanted = Score.objects.filter(prediction_id=prediction_id, scoring_run_id=run_id, key__gt=after)
+            chunk = list(wanted.select_related("version").defer("version__facts").order_by("key")[:DOWNLOAD_CHUNK])
         if not chunk:
             return
         for row in chunk:
-            reasons = [reason_words(reason) for reason in row.reasons[:3]]
-            cells = [
-                row.key,
-                repr(row.value),
-                row.predicted,
-                row.band,
-                *reasons,
-                *[""] * (3 - len(reasons)),
-                row.seen,
-                row.as_of.isoformat(),
-            ]
-            yield writer.writerow([_harmless(cell) for cell in cells])
+            yield writer.writerow(harmless_row(cells_of(vars(row), row.as_of.isoformat(), row.version.number)))
         after = chunk[-1].key
 
 
-def _harmless(cell: object) -> object:
-    """A spreadsheet runs what begins with = + - @; a leading apostrophe keeps it text (OWASP, CSV injection)."""
-    if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) and not _is_number(cell):
-        return "'" + cell
-    return cell
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _file(run: ScoringRun, form: str) -> FileResponse:
+    """The newest run as a file; it is gone from here once it is open."""
+    with storage.local_copy(run.history_key) as path:
+        batches = pq.ParquetFile(path).iter_batches(columns=["key", "value", "predicted", "band", "reasons", "seen"])
+        rows = (row for batch in batches for row in batch.to_pylist())
+        as_of, version = run.as_of.isoformat(), run.version.number
+        out = NamedTemporaryFile(suffix=f".{form}")  # noqa: SIM115 the response closes it
+        write_export((cells_of(row, as_of, version) for row in rows), Path(out.name), form)
+    return FileResponse(out)

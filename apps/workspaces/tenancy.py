@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.apps import apps
@@ -23,10 +24,11 @@ class TenantManager(models.Manager):
         values.setdefault("workspace_id", current_workspace_id())
         return super().create(**values)
 
-    def bulk_create(self, objs: list, *args: Any, **kwargs: Any) -> list:
-        for row in objs:
+    def bulk_create(self, objs: Iterable, *args: Any, **kwargs: Any) -> list:
+        rows = list(objs)
+        for row in rows:
             row.workspace_id = row.workspace_id or current_workspace_id()
-        return super().bulk_create(objs, *args, **kwargs)
+        return super().bulk_create(rows, *args, **kwargs)
 
 
 class TenantModel(models.Model):

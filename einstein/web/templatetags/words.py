@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 from datetime import datetime
 from typing import Any
@@ -219,3 +220,21 @@ def relative_bar(share: float, largest: float) -> SafeString:
 @register.filter
 def at(items: list, place: int) -> Any:
     return items[place]
+
+
+@register.filter
+def weekday_name(number: int) -> str:
+    """0 -> Monday."""
+    return calendar.day_name[number]
+
+
+@register.filter
+def event_words(event: str) -> str:
+    """What set a sending off."""
+    known = {"run.finished": "A scoring has finished", "alert.opened": "An alert was opened", "undo": "Undo"}
+    return known.get(event, "Scores")
+
+
+@register.filter
+def words(text: str) -> list[str]:
+    return text.split()

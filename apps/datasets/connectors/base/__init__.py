@@ -30,8 +30,9 @@ class Setting:
     secret: bool = False
     required: bool = True
     default: str = ""
-    kind: str = "text"  # text, number, password, long, choice
+    kind: str = "text"  # text, number (a port), count, password, long, choice, many
     choices: Sequence[tuple[str, str]] = ()
+    address: bool = False  # part of where secrets are sent to
 
 
 @dataclass(frozen=True)

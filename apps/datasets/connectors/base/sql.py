@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal
@@ -61,12 +62,17 @@ FORBIDDEN = (
 )
 
 CONNECTION = (
-    Setting("host", "Host", "The server's name, such as db.example.com"),
-    Setting("port", "Port", kind="number"),
+    Setting("host", "Host", "The server's name, such as db.example.com", address=True),
+    Setting("port", "Port", kind="number", address=True),
     Setting("database", "Database"),
-    Setting("user", "User", "A user that may only read is best"),
+    Setting("user", "User"),
     Setting("password", "Password", secret=True, kind="password", required=False),
 )
+
+
+def connection_of(port: int) -> tuple[Setting, ...]:
+    """The questions about a database whose servers usually listen on `port`."""
+    return tuple(replace(setting, default=str(port)) if setting.name == "port" else setting for setting in CONNECTION)
 
 
 class SqlConnector(Connector):

@@ -10,7 +10,7 @@ import pymysql
 import sqlalchemy as sa
 
 from apps.datasets.connectors.base import Setting, SourceProblem
-from apps.datasets.connectors.base.sql import CONNECTION, SqlConnector
+from apps.datasets.connectors.base.sql import SqlConnector, connection_of
 from einstein.outbound.addresses import connect, unreachable_words
 
 GREETING_SECONDS = 10
@@ -22,8 +22,8 @@ class MySQL(SqlConnector):
     words = "Tables, views or a query of a MySQL or MariaDB database"
     dialect, port = "mysql", 3306
     settings_asked = (
-        *CONNECTION,
-        Setting("tls", "Encryption", kind="choice", default="require",
+        *connection_of(3306),
+        Setting("tls", "Encryption", kind="choice", default="require", address=True,
                 choices=(("require", "Encrypted"), ("verify-full", "Encrypted, certificate checked"), ("none", "Not encrypted"))),
     )  # fmt: skip
 

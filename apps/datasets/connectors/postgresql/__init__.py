@@ -11,7 +11,7 @@ from psycopg import sql as pgsql
 from psycopg.conninfo import make_conninfo
 
 from apps.datasets.connectors.base import Setting, SourceProblem, Tell
-from apps.datasets.connectors.base.sql import CONNECTION, Boundary, SqlConnector, write_batches
+from apps.datasets.connectors.base.sql import Boundary, SqlConnector, connection_of, write_batches
 from apps.datasets.connectors.postgresql.copy import Copy
 from einstein.ml.reader.rows import ReadReport
 from einstein.ml.reader.table import usable_names
@@ -25,8 +25,8 @@ class PostgreSQL(SqlConnector):
     words = "Tables, views or a query of a PostgreSQL database"
     dialect, port = "postgres", 5432
     settings_asked = (
-        *CONNECTION,
-        Setting("tls", "Encryption", kind="choice", default="require",
+        *connection_of(5432),
+        Setting("tls", "Encryption", kind="choice", default="require", address=True,
                 choices=(("require", "Encrypted"), ("verify-full", "Encrypted, certificate checked"), ("prefer", "Encrypted if the server can"))),
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ from einstein.outbound.http import Answer, download, fetch, require_web_address,
 REGION = re.compile(r"[a-z0-9-]{1,40}")
 MEANINGS = {
     "NoSuchBucket": "There is no bucket {bucket} there.", "InvalidAccessKeyId": "The access key is unknown there.",
-    "SignatureDoesNotMatch": "The secret key does not fit the access key.", "AccessDenied": "The access key may not read the bucket {bucket}.",
+    "SignatureDoesNotMatch": "The secret key does not fit the access key.", "AccessDenied": "The access key may not do that with the bucket {bucket}.",
     "NoSuchKey": "The file is not there any more.", "AuthorizationHeaderMalformed": "The region is another one; look it up where the bucket was made.",
     "PermanentRedirect": "The bucket is in another region; look it up where the bucket was made.",
 }  # fmt: skip
@@ -32,7 +32,13 @@ class S3(FileConnector):
         Setting("bucket", "Bucket"),
         Setting("folder", "Folder", "Leave blank for the whole bucket", required=False),
         Setting("region", "Region", default="eu-central-1"),
-        Setting("endpoint", "Address", "Only for other providers, such as https://s3.example.com", required=False),
+        Setting(
+            "endpoint",
+            "Address",
+            "Only for other providers, such as https://s3.example.com",
+            required=False,
+            address=True,
+        ),
         Setting("access_key", "Access key"),
         Setting("secret_key", "Secret key", secret=True, kind="password"),
     )

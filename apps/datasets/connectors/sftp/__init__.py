@@ -27,8 +27,8 @@ class SFTP(FileConnector):
     kind, title, icon, order = "sftp", "SFTP", "folder-sync", 50
     words = "The newest file, or every new one, of a folder"
     settings_asked = (
-        Setting("host", "Host"),
-        Setting("port", "Port", kind="number", default="22"),
+        Setting("host", "Host", address=True),
+        Setting("port", "Port", kind="number", default="22", address=True),
         Setting("user", "User"),
         Setting("folder", "Folder", "Leave blank for the home folder", required=False),
         Setting("password", "Password", secret=True, required=False, kind="password"),
@@ -74,6 +74,14 @@ class SFTP(FileConnector):
             if size != file.size:
                 raise SourceProblem(f"{file.name} changed while it was read. It is read again next time.")
 
+    def put(self, path: Path, name: str) -> None:
+        """Write a file under another name first, so that nobody ever reads half of it."""
+        with self._session() as session:
+            target = f"{self._folder()}/{name}"
+            partial = f"{target}.partial"
+            session.put(str(path), partial, confirm=True)
+            session.posix_rename(partial, target)
+
     def _folder(self) -> str:
         return str(self.settings.get("folder") or "").rstrip("/") or "."
 
@@ -99,7 +107,7 @@ class SFTP(FileConnector):
             ) from error
         except PermissionError as error:
             raise SourceProblem(
-                f"{self.settings['user']} may not read the folder {self._folder()} on {host}."
+                f"{self.settings['user']} may not use the folder {self._folder()} on {host}."
             ) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise SourceProblem(

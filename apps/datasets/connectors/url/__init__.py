@@ -36,7 +36,7 @@ class Url(Connector):
     kind, title, icon, order = "url", "A file at a web address", "link", 30
     words = "CSV, Excel, JSON or Parquet behind a link"
     settings_asked = (
-        Setting("url", "Address", "Such as https://data.example.com/customers.csv"),
+        Setting("url", "Address", "Such as https://data.example.com/customers.csv", address=True),
         Setting("header", "Header for access", "Only if the address asks for one, such as Authorization: Bearer ...", secret=True, required=False,
                 kind="password"),
     )  # fmt: skip

@@ -20,6 +20,7 @@ from apps.deliveries.models import Widget
 from apps.deliveries.tokens import NotAllowed, Permission, read_permission, record_address
 from apps.predictions.models import Prediction
 from apps.scoring.api import VISIBLE, stored_answer
+from apps.scoring.export import harmless_row
 from apps.scoring.models import Score
 from apps.scoring.score import newest_run
 from apps.scoring.words import score_sentence
@@ -113,7 +114,7 @@ def addresses(request: HttpRequest, prediction_id: int, widget_id: int) -> HttpR
     for row in (
         Score.objects.filter(prediction=prediction, scoring_run=newest_run(prediction)).order_by("key").iterator()
     ):
-        writer.writerow([row.key, repr(row.value), row.band, record_address(found, row.key)])
+        writer.writerow(harmless_row([row.key, row.value, row.band, record_address(found, row.key)]))
     audit.record(request.user, "widget addresses downloaded", found.name)
     response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="addresses-{found.id}.csv"'

@@ -1,0 +1,155 @@
+"""Webhooks: signed messages to a web address (Standard Webhooks 1.0.0), in order, each with an id that stays the same through all attempts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from apps.deliveries.channels.base import Channel, Parcel, Receipt, Setting, Undeliverable
+from apps.deliveries.selection import selected
+from apps.outbox.models import Payload
+from apps.predictions.models import Prediction
+from einstein.ml.explain import reason_words
+from einstein.outbound.addresses import OutboundProblem
+from einstein.outbound.http import fetch, require_web_address
+
+SECONDS = 15  # DEFAULTS, as Svix
+RECORDS_A_MESSAGE = 100
+REASONS = 3
+GONE = 410  # the receiver wants no more (Standard Webhooks)
+EVENTS = (
+    ("scores.changed", "Scores: the records the rule names"),
+    ("run.finished", "A scoring has finished"),
+    ("alert.opened", "An alert was opened"),
+)
+
+
+class Webhook(Channel):
+    kind, title, icon, order = "webhook", "Webhook", "webhook", 30
+    words = "Signed messages to another program’s web address"
+
+    @classmethod
+    def settings_asked(cls, prediction: Prediction) -> Sequence[Setting]:
+        return (
+            Setting("url", "Web address", "Where messages are posted, such as https://hooks.example.com/einstein"),
+            Setting("events", "Messages about", kind="many", choices=EVENTS, default="scores.changed"),
+        )
+
+    @classmethod
+    def generated(cls) -> dict[str, Any]:
+        return {"signing_secret": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()}
+
+    @property
+    def place(self) -> str:
+        return str(self.settings.get("url", "")).split("?")[0]
+
+    def events(self) -> Sequence[str]:
+        return [event for event in ("scores.changed", "run.finished") if event in self.settings.get("events", [])]
+
+    def test(self, prediction: Prediction) -> str:
+        """Post a message of the type "test" and say what came back."""
+        require_web_address(str(self.settings.get("url", "")))
+        body = {"type": "test", "timestamp": timezone.now().isoformat(), "data": {"prediction": prediction.name}}
+        status = self._post(f"test_{secrets.token_hex(8)}", body)
+        return f"It works: {self.place} answered {status}."
+
+    def send(self, parcel: Parcel) -> Receipt:
+        self._prepare(parcel)
+        with parcel.work.fenced():
+            payloads = Payload.objects.filter(sending=parcel.sending)
+            waiting = list(payloads.filter(acknowledged_at=None).order_by("number"))
+            expected, messages = sum(payloads.values_list("records", flat=True)), payloads.count()
+        for payload in waiting:
+            parcel.work.check()
+            self._post(f"{parcel.sending.event_id}-{payload.number}", payload.body)
+            with parcel.work.fenced():
+                Payload.objects.filter(id=payload.id).update(acknowledged_at=timezone.now())
+        words = f"{messages:,} message{'s' if messages != 1 else ''} taken." if messages else "Nothing to tell."
+        return Receipt(expected, expected, words, {"messages": messages})
+
+    def _prepare(self, parcel: Parcel) -> None:
+        """Write the messages once; every attempt sends the same ones."""
+        if parcel.sending.facts.get("prepared"):
+            return
+        bodies = self._bodies(parcel)
+        with parcel.work.fenced():
+            Payload.objects.filter(sending=parcel.sending).delete()
+            Payload.objects.bulk_create(
+                Payload(sending=parcel.sending, number=number, body=body, records=len(body["data"].get("records", [])))
+                for number, body in enumerate(bodies, start=1)
+            )
+            parcel.sending.facts["prepared"] = True
+            parcel.sending.save(update_fields=["facts"])
+
+    def _bodies(self, parcel: Parcel) -> list[dict[str, Any]]:
+        """The messages of a sending; none when no record fits the rule."""
+        event = parcel.sending.event
+        data: dict[str, Any] = {"prediction": {"id": parcel.prediction.id, "name": parcel.prediction.name}}
+        if event == "alert.opened":
+            return [
+                _message(event, parcel.sending.created_at.isoformat(), data | {"alert": parcel.sending.facts["alert"]})
+            ]
+        run = parcel.run
+        if run is None:
+            raise Undeliverable("The scoring it was about is gone.")
+        data["run"] = {"id": run.id, "as_of": run.as_of.isoformat(), "model_version": run.version.number}
+        if event == "run.finished":
+            return [
+                _message(
+                    event,
+                    run.as_of.isoformat(),
+                    data | {"scored": run.scored, "records_held": run.records, "bands": run.bands},
+                )
+            ]
+        with selected(run, parcel.base, parcel.which) as relation:
+            records = [_record(row) for batch in relation.to_arrow_reader(10_000) for row in batch.to_pylist()]
+        parts = [records[start : start + RECORDS_A_MESSAGE] for start in range(0, len(records), RECORDS_A_MESSAGE)]
+        return [
+            _message(event, run.as_of.isoformat(), data | {"part": number, "parts": len(parts), "records": part})
+            for number, part in enumerate(parts, start=1)
+        ]
+
+    def _post(self, message_id: str, body: dict[str, Any]) -> int:
+        """Send one message; only an answer from 200 to 299 counts as taken."""
+        content = json.dumps(body, separators=(",", ":")).encode()
+        moment = int(time.time())
+        headers = {
+            "Content-Type": "application/json", "webhook-id": message_id, "webhook-timestamp": str(moment),
+            "webhook-signature": sign(self.secret["signing_secret"], message_id, moment, content),
+        }  # fmt: skip
+        status, _, answer = fetch("POST", self.settings["url"], headers, content, seconds=SECONDS, most_bytes=1 << 20)
+        if 200 <= status < 300:
+            return status
+        if status == GONE:
+            raise Undeliverable(f"{self.place} says it wants no more messages (410).", stop=True)
+        said = " ".join(answer[:160].decode("utf-8", "replace").split())
+        raise OutboundProblem(f"{self.place} answered {status}{f': {said}' if said else ''}.")
+
+
+def sign(secret: str, message_id: str, moment: int, content: bytes) -> str:
+    """The signature header of Standard Webhooks: "v1," and base64 of HMAC-SHA256 over "id.timestamp.body"."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{message_id}.{moment}.".encode() + content
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+def _message(event: str, moment: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {"type": event, "timestamp": moment, "data": data}
+
+
+def _record(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "key": row["key"], "score": row["value"], "band": row["band"], "predicted": row["predicted"], "score_before": row["before"],
+        "band_before": row["before_band"], "reasons": [reason_words(reason) for reason in json.loads(row["reasons"])[:REASONS]],
+    }  # fmt: skip
+
+
+CHANNEL = Webhook

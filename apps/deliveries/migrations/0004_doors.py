@@ -1,0 +1,30 @@
+from django.db import migrations
+
+from apps.workspaces.doors import door
+
+DUE = """
+SELECT workspace_id, id FROM deliveries_delivery
+ WHERE state = 'active' AND schedule NOT IN ('none', 'run') AND (next_run_at IS NULL OR next_run_at <= now())
+ ORDER BY next_run_at NULLS FIRST LIMIT most
+"""
+# Only the first that waits counts: sendings of one destination leave in order.
+WAITING = """
+SELECT workspace_id, id FROM (
+    SELECT DISTINCT ON (s.destination_id) d.workspace_id, d.id, s.due_at
+      FROM outbox_sending s JOIN deliveries_delivery d ON d.id = s.destination_id AND d.state = 'active'
+     WHERE s.state = 'waiting' ORDER BY s.destination_id, s.id) first
+ WHERE due_at <= now() AND NOT EXISTS (
+    SELECT 1 FROM runs_run r WHERE r.workspace_id = first.workspace_id AND r.unique_key = 'deliver:' || first.id
+       AND r.state IN ('queued', 'dispatched', 'running'))
+ ORDER BY due_at LIMIT most
+"""
+SEALED = "SELECT workspace_id, id FROM deliveries_delivery WHERE sealed <> ''"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("deliveries", "0003_deliveries"), ("outbox", "0004_sendings"), ("runs", "0003_doors")]
+    operations = [
+        door("due_deliveries(most int)", "workspace_id bigint, id bigint", DUE),
+        door("waiting_destinations(most int)", "workspace_id bigint, id bigint", WAITING),
+        door("deliveries_with_secrets()", "workspace_id bigint, id bigint", SEALED),
+    ]

@@ -1,0 +1,92 @@
+"""What is to be sent, written into the outbox in the transaction of its cause: a scoring run, a planned time, an alert, a person's wish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from apps.deliveries.channels import registry
+from apps.deliveries.channels.base import Channel
+from apps.deliveries.models import Delivery
+from apps.outbox.models import Sending
+from apps.outbox.write import write_sending
+from apps.scoring.models import ScoringRun
+from apps.scoring.score import newest_run
+from apps.workspaces import audit
+from apps.workspaces.models import User
+from einstein.sealed import unseal
+
+
+def channel_of(delivery: Delivery) -> Channel:
+    """The destination, ready to be used; raises `CannotOpen` when its secret cannot be opened."""
+    return registry()[delivery.kind](delivery.settings, unseal(delivery.workspace_id, delivery.sealed))
+
+
+def plan_run(run: ScoringRun) -> None:
+    """Every delivery that follows each scoring. Called in the transaction that keeps the scores, so that none is forgotten."""
+    for delivery in Delivery.objects.filter(prediction_id=run.prediction_id, state="active", schedule="run"):
+        plan(delivery, run, f"run:{run.id}")
+
+
+def plan(delivery: Delivery, run: ScoringRun, cause: str) -> list[Sending]:
+    """Put a run's scores for one delivery into the outbox, once a `cause`."""
+    channel = registry()[delivery.kind](delivery.settings, {})
+    written = [
+        write_sending(
+            delivery.id, delivery.prediction_id, event, dedupe_key=f"{cause}:{event}:{delivery.id}", scoring_run=run.id,
+            compared_with=delivery.compared_with_id,
+        )
+        for event in channel.events()
+    ]  # fmt: skip
+    if channel.supersedes and written:
+        older = Sending.objects.filter(destination_id=delivery.id, state__in=["waiting", "held"], id__lt=written[0].id)
+        older.filter(event="scores").update(
+            state="dropped", ended_at=timezone.now(), last_error="Newer scores took its place."
+        )
+    Delivery.objects.filter(id=delivery.id).update(compared_with=run)
+    return written
+
+
+def plan_now(delivery: Delivery, user: User) -> list[Sending]:
+    """Send the newest scores because somebody asks."""
+    run = newest_run(delivery.prediction)
+    if run is None:
+        return []
+    audit.record(user, "delivery asked for", delivery.name)
+    return plan(delivery, run, f"asked:{timezone.now().isoformat()}")
+
+
+def plan_alert(delivery: Delivery, alert_id: int, facts: dict[str, Any]) -> Sending:
+    """Tell a destination that an alert was opened."""
+    return write_sending(
+        delivery.id, delivery.prediction_id, "alert.opened", dedupe_key=f"alert:{alert_id}:{delivery.id}", alert=facts
+    )
+
+
+def undo(sending: Sending, delivery: Delivery, user: User) -> Sending:
+    """Put back what a destination held before a sending. The delivery stops until somebody lets it go on, or the next run would write it again."""
+    audit.record(user, "delivery undone", delivery.name)
+    Sending.objects.filter(destination_id=delivery.id, state__in=["waiting", "held"]).update(
+        state="dropped", ended_at=timezone.now(), last_error="Somebody undid the run before."
+    )
+    Delivery.objects.filter(id=delivery.id).update(state="active", paused_because="")  # until it is done
+    key = f"undo:{sending.id}:{sending.ended_at.isoformat() if sending.ended_at else ''}"
+    return write_sending(delivery.id, delivery.prediction_id, "undo", dedupe_key=key, undoes=sending.id)
+
+
+def replay(sending: Sending, delivery: Delivery, user: User) -> None:
+    """Try a dead, held or dropped sending again, from the first attempt on; what was acknowledged is not sent twice."""
+    audit.record(user, "delivery replayed", delivery.name)
+    facts = sending.facts | {"let_through": True}
+    Sending.objects.filter(id=sending.id, state__in=["dead", "held", "dropped"]).update(
+        state="waiting", attempts=0, due_at=timezone.now(), last_error="", ended_at=None, facts=facts
+    )
+
+
+def drop(sending: Sending, delivery: Delivery, user: User) -> None:
+    """Give a waiting or held sending up."""
+    audit.record(user, "delivery dropped", delivery.name)
+    Sending.objects.filter(id=sending.id, state__in=["waiting", "held"]).update(
+        state="dropped", ended_at=timezone.now(), last_error=f"{user} gave it up."
+    )

@@ -1,0 +1,105 @@
+"""Which records of a scoring run are meant: all, or those whose score crossed, jumped, changed band or entered the top since the run before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import duckdb
+
+from apps.scoring.models import ScoringRun
+from einstein import storage
+
+BANDS = {"high": "High", "medium": "Medium", "low": "Low"}
+# A record that is new counts as one that came from below; a jump needs a score to jump from.
+CONDITIONS = {
+    "all": "true",
+    "changed": "compared AND before_band IS DISTINCT FROM band AND before IS NOT NULL",
+    "enters": "compared AND band = $band AND before_band IS DISTINCT FROM band",
+    "rises": "compared AND value >= $limit AND (before IS NULL OR before < $limit)",
+    "falls": "compared AND value <= $limit AND (before IS NULL OR before > $limit)",
+    "jumps": "compared AND before IS NOT NULL AND abs(value - before) >= $limit",
+    "top": "place <= $count AND (before_place IS NULL OR before_place > $count)",
+}
+# Reasons as people read them, as einstein.ml.explain.reason_words puts them; a test holds the two together.
+REASON = "CASE WHEN {0}->>'value' IS NULL THEN {0}->>'field' || ' is blank' ELSE ({0}->>'field') || ' is ' || ({0}->>'value') END || ': ' || ({0}->>'direction')"
+REASONS = (
+    f"array_to_string([{', '.join(REASON.format(f'CAST(reasons AS JSON)->{place}') for place in range(3))}], '; ')"
+)
+
+
+@dataclass(frozen=True)
+class Which:
+    """A rule by clicks. `limit` is a chance from 0 to 1 or a number in the outcome's unit, `count` a number of records."""
+
+    kind: str = "all"
+    band: str = "high"
+    limit: float = 0.5
+    count: int = 10
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> Which:
+        return cls(**facts)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def compares(self) -> bool:
+        """Whether there is something to tell only against an earlier run."""
+        return self.kind not in {"all", "top"}
+
+    def words(self, noun: str, shown: str) -> str:
+        """The rule in words; `noun` in the plural, `shown` is the limit as people read it."""
+        return {
+            "all": f"All {noun}", "changed": f"{noun.capitalize()} whose band has changed", "enters": f"{noun.capitalize()} that enter the {BANDS[self.band]} band",
+            "rises": f"{noun.capitalize()} whose score rises to {shown} or more", "falls": f"{noun.capitalize()} whose score falls to {shown} or less",
+            "jumps": f"{noun.capitalize()} whose score moves by {shown} or more", "top": f"{noun.capitalize()} that enter the top {self.count:,}",
+        }[self.kind]  # fmt: skip
+
+
+@contextmanager
+def selected(run: ScoringRun, base: ScoringRun | None, which: Which) -> Iterator[duckdb.DuckDBPyRelation]:
+    """The records meant, the highest score first.
+
+    Columns: key, value, predicted, band, reasons (JSON), seen, words (three reasons in words), place, before, before_band (of `base`, null when
+    the record is new or nothing is compared).
+    """
+    with ExitStack() as open_files, duckdb.connect() as database:
+        now = open_files.enter_context(storage.local_copy(run.history_key))
+        database.execute(
+            "CREATE VIEW now AS SELECT *, row_number() OVER (ORDER BY value DESC, key) AS place FROM read_parquet(?)".replace(
+                "?", _literal(now)
+            )
+        )
+        if base is not None and base.id != run.id:
+            earlier = _literal(open_files.enter_context(storage.local_copy(base.history_key)))
+            database.execute(
+                f"CREATE VIEW earlier AS SELECT *, row_number() OVER (ORDER BY value DESC, key) AS place FROM read_parquet({earlier})"
+            )
+        else:
+            database.execute("CREATE VIEW earlier AS SELECT * FROM now WHERE false")
+        compared = base is not None and base.id != run.id
+        rows = (
+            f"SELECT now.key, now.value, now.predicted, now.band, now.reasons, now.seen, now.place, earlier.value AS before, earlier.band AS before_band, "
+            f"earlier.place AS before_place, {str(compared).lower()} AS compared FROM now LEFT JOIN earlier USING (key)"
+        )
+        values = {"band": which.band, "limit": which.limit, "count": which.count}
+        condition = CONDITIONS[which.kind]
+        used = {name: value for name, value in values.items() if f"${name}" in condition}
+        yield database.sql(
+            f"SELECT key, value, predicted, band, reasons, seen, {REASONS} AS words, place, before, before_band FROM ({rows}) "
+            f"WHERE {condition} ORDER BY place", params=used or None,
+        )  # fmt: skip
+
+
+def as_records(relation: duckdb.DuckDBPyRelation, most: int | None = None) -> list[dict[str, Any]]:
+    """The selected records as dictionaries, at most `most`."""
+    found = relation.limit(most) if most is not None else relation
+    return found.to_arrow_table().to_pylist()
+
+
+def _literal(path: object) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

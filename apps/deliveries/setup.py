@@ -1,0 +1,126 @@
+"""Setting a delivery up: connected, pointed at a table, planned. Secrets go in sealed and never come out to a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from apps.datasets import sources
+from apps.datasets.models import Source
+from apps.deliveries.channels import registry
+from apps.deliveries.channels.base.database import Target
+from apps.deliveries.models import Delivery
+from apps.deliveries.plan import plan_now
+from apps.deliveries.selection import Which
+from apps.outbox.models import Sending
+from apps.predictions.models import Prediction
+from apps.runs.models import Run
+from apps.runs.queue import enqueue
+from apps.scoring.score import newest_run
+from apps.workspaces import audit
+from apps.workspaces.models import User
+from einstein.sealed import CannotOpen, seal, unseal
+
+
+def known_connection(prediction: Prediction, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(settings, secret) of the dataset's own source when it is of this kind: what was entered there need not be entered again."""
+    source = Source.objects.filter(dataset=prediction.dataset, kind=kind).first()
+    return (source.settings, sources.kept_secret(source)) if source else ({}, {})
+
+
+def kept_secret(delivery: Delivery) -> dict[str, Any]:
+    """The secrets that are there; {} when they cannot be opened any more and have to be entered again."""
+    try:
+        return {name: value for name, value in unseal(delivery.workspace_id, delivery.sealed).items() if value}
+    except CannotOpen:
+        return {}
+
+
+def connect(
+    prediction: Prediction, kind: str, settings: dict[str, Any], secret: dict[str, Any], user: User
+) -> Delivery:
+    """Keep a new destination as a draft."""
+    channel = registry()[kind]
+    with transaction.atomic():
+        delivery = Delivery.objects.create(
+            prediction=prediction, kind=kind, name=f"{channel.title}: {channel(settings, secret).place}"[:120], settings=settings,
+            sealed=seal(prediction.workspace_id, secret), which=Which().to_json(), schedule=channel.schedule, created_by=user,
+        )  # fmt: skip
+        audit.record(user, "delivery connected", delivery.name, kind=kind)
+    return delivery
+
+
+def change_connection(delivery: Delivery, settings: dict[str, Any], secret: dict[str, Any], user: User) -> None:
+    delivery.settings = delivery.settings | settings
+    delivery.sealed, delivery.failing_since = seal(delivery.workspace_id, secret), None
+    delivery.save(update_fields=["settings", "sealed", "failing_since"])
+    audit.record(user, "delivery changed", delivery.name, kind=delivery.kind)
+
+
+def point_at(delivery: Delivery, target: Target, user: User) -> None:
+    """Decide which table is written to. Another table holds nothing from us yet."""
+    before = delivery.settings.get("target")
+    now = {
+        "schema": target.schema,
+        "table": target.table,
+        "key": target.key,
+        "columns": target.columns,
+        "own": target.own,
+    }
+    if before != now:
+        delivery.settings = delivery.settings | {"target": now}
+        delivery.ledger_key = ""
+        Sending.objects.filter(destination_id=delivery.id, outcome__can_undo=True).update(outcome={})
+        delivery.save(update_fields=["settings", "ledger_key"])
+        audit.record(user, "delivery target chosen", delivery.name, table=target.words)
+
+
+def plan(delivery: Delivery, answers: dict[str, Any], which: Which, user: User) -> None:
+    """Set which records go and when; rules look at what happens from now on."""
+    delivery.name, delivery.which = answers["name"], which.to_json()
+    delivery.schedule, delivery.schedule_hour, delivery.schedule_weekday = (
+        answers["schedule"],
+        answers["hour"],
+        answers["weekday"],
+    )
+    own = {name: answers[name] for name in ("hold_percent", "expires_days", "text") if answers.get(name) is not None}
+    delivery.settings = delivery.settings | own
+    if delivery.state == "draft":
+        delivery.compared_with = newest_run(delivery.prediction)
+    delivery.state, delivery.next_run_at, delivery.paused_because = "active", None, ""  # the clock plans anew
+    delivery.save()
+    audit.record(user, "delivery planned", delivery.name, schedule=delivery.schedule, which=which.kind)
+    if answers.get("now"):
+        plan_now(delivery, user)
+
+
+def pause(delivery: Delivery, user: User) -> None:
+    delivery.state, delivery.paused_because = "paused", f"Paused by {user}."
+    delivery.save(update_fields=["state", "paused_because"])
+    audit.record(user, "delivery paused", delivery.name)
+
+
+def resume(delivery: Delivery, user: User) -> None:
+    delivery.state, delivery.paused_because, delivery.failing_since, delivery.next_run_at = "active", "", None, None
+    delivery.save(update_fields=["state", "paused_because", "failing_since", "next_run_at"])
+    audit.record(user, "delivery resumed", delivery.name)
+
+
+def remove(delivery: Delivery, user: User) -> None:
+    """Delete a delivery with what waits for it. What was written stays at its destination."""
+    audit.record(user, "delivery deleted", delivery.name, kind=delivery.kind)
+    Sending.objects.filter(destination_id=delivery.id).delete()
+    delivery.delete()
+
+
+def try_out(delivery: Delivery, user: User) -> Run:
+    """Have a worker do everything a write would do, and take it back."""
+    return enqueue("dry_run", delivery.id, unique_key=f"dry_run:{delivery.id}", by=user)
+
+
+def new_signing_secret(delivery: Delivery, user: User) -> None:
+    """Make a new secret; what was signed with the old one stays valid for its receiver only as long as she keeps that."""
+    delivery.sealed = seal(delivery.workspace_id, kept_secret(delivery) | registry()[delivery.kind].generated())
+    delivery.save(update_fields=["sealed"])
+    audit.record(user, "delivery secret made anew", delivery.name)
