@@ -76,7 +76,8 @@ def _fingerprint(prediction: Prediction, version: ModelVersion, snapshot: Snapsh
 
 
 def newest_run(prediction: Prediction) -> ScoringRun | None:
-    return ScoringRun.objects.filter(prediction=prediction).order_by("-as_of", "-id").first()
+    found = ScoringRun.objects.filter(prediction=prediction).select_related("version").defer("version__facts")
+    return found.order_by("-as_of", "-id").first()
 
 
 def _is_unchanged(prediction: Prediction, fingerprint: str) -> bool:

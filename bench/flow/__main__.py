@@ -1,51 +1,36 @@
-"""`make bench-flow`: a table from PostgreSQL to a snapshot against `COPY ... TO STDOUT` alone, the second refresh with 1 % changed, and a
-year of nightly snapshots. Limits: half the rows a second of the COPY under 1 GB; a quarter of the first refresh; 5 times one snapshot.
-`--rows N` narrows it down."""
+"""`make bench-flow`: a table from PostgreSQL to a snapshot against `COPY ... TO STDOUT` alone, the second refresh with 1 % changed, a year of
+nightly snapshots, and a million changed scores written back against a bare COPY and upsert. Limits: half the rows a second of the COPY under
+1 GB; a quarter of the first refresh; 5 times one snapshot; half the rows a second of the bare write. `--rows N` narrows the table down."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
 import time
 
-from bench.flow.installation import ROOT, VAR, begin, workspace_of_its_own
+from bench.flow.installation import VAR, begin, perform, workspace_of_its_own
+from bench.flow.write_back import write_back
 
 COPIES, COLUMNS, CHANGED = 3, 20, 0.01
 NIGHTS, NIGHT_ROWS, NIGHT_CHANGED = 365, 100_000, 0.005
 MOST_GB, LEAST_SHARE, MOST_SECOND, MOST_YEAR = 1.0, 0.5, 0.25, 5.0
-# The worker's own code in a process of its own, so that its memory is its own.
-PERFORM = """
-import os, resource, sys, json, time
-import django; django.setup()
-from apps.pipeline.tasks import perform
-from apps.runs.models import Run
-from apps.workspaces.scope import workspace_scope
-workspace, run = int(sys.argv[1]), int(sys.argv[2])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-began = time.monotonic()
-perform(workspace, run)
-seconds = time.monotonic() - began
-with workspace_scope(workspace):
-    done = Run.objects.get(id=run)
-print(json.dumps({"seconds": seconds, "gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, "state": done.state, "error": done.error,
-                  "outcome": done.outcome, "stages": [[s["name"], round(s.get("ended", 0) - s["started"], 1)] for s in done.stages]}))
-"""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--only", choices=["refresh", "year"])
+    parser.add_argument("--only", choices=["refresh", "year", "write"])
     options = parser.parse_args()
     begin()
     failed = False
-    if options.only != "year":
+    if options.only in {None, "refresh"}:
         failed |= refreshes(options.rows)
-    if options.only != "refresh":
+    if options.only in {None, "year"}:
         failed |= year()
+    if options.only in {None, "write"}:
+        failed |= write_back()
     return int(failed)
 
 
@@ -133,13 +118,7 @@ def _refresh(workspace: object, source: object) -> dict:
     with workspace_scope(workspace.id):
         run = sources.refresh_now(source, None)
         Run.objects.filter(id=run.id).update(state="dispatched")
-    done = subprocess.run(
-        [sys.executable, "-c", PERFORM, str(workspace.id), str(run.id)], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    facts = json.loads(done.stdout.splitlines()[-1])
-    assert facts["state"] == "succeeded", facts
-    return facts
+    return perform(workspace, run)
 
 
 def year() -> bool:

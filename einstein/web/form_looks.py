@@ -13,7 +13,8 @@ class ComponentRenderer(TemplatesSetting):
     def render(self, template_name: str, context: dict[str, Any], request: Any = None) -> str:
         widget = context.get("widget")
         if widget and "attrs" in widget and widget.get("type") not in {"checkbox", "radio", "hidden", "file"}:
-            kind = "select" if "select" in template_name else "textarea" if "textarea" in template_name else "input"
+            kinds = {"checkbox_select": "checks", "select": "select", "textarea": "textarea"}
+            kind = next((kind for part, kind in kinds.items() if part in template_name), "input")
             if "option" not in template_name:
                 widget["attrs"].setdefault("class", kind)
         return super().render(template_name, context, request)

@@ -194,7 +194,7 @@ def test_trying_out_writes_nothing_and_shows_what_would_change(crm, to_accounts,
     perform_runs()
     found = Run.objects.filter(kind="dry_run").get().outcome
     assert (found["new"], found["matched"], found["missing"]) == (len(history), len(history), 0)
-    assert len(found["shown"]) == 10
+    assert len(found["shown"]) == 5
     assert crm.scores() == {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from email import message_from_string, policy
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import DATA
 from tests.e2e.stack import make_prediction, run_python, start_training, wait_for
-from tests.servers import Web, send_bytes
+from tests.servers import OtherPostgres, Web, send_bytes
 
 PICTURES = Path(__file__).resolve().parents[2] / "screenshots"
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
@@ -26,6 +27,9 @@ INSIDE = {
     "source-held": "datasets/{s}/", "compare": "datasets/{s}/compare/?a=1&b=2",
     "predictions": "predictions/", "scores": "predictions/{p}/scores/", "record": "predictions/{p}/records/{k}/",
     "scorecard": "predictions/{p}/versions/1/", "monitoring": "predictions/{p}/monitoring/", "widgets": "predictions/{p}/widgets/",
+    "deliveries": "predictions/{p}/deliveries/", "delivery-kinds": "predictions/{p}/deliveries/new/", "delivery-connect": "predictions/{p}/deliveries/new/email_list/",
+    "delivery-webhook": "predictions/{p}/deliveries/new/webhook/", "delivery-target": "predictions/{p}/deliveries/{db}/target/?other=1",
+    "delivery-plan": "predictions/{p}/deliveries/{db}/plan/", "delivery": "predictions/{p}/deliveries/{db}/", "delivery-failing": "predictions/{p}/deliveries/{hook}/",
     "widget": "predictions/{p}/widgets/{w}/", "prediction-settings": "predictions/{p}/settings/",
     "wizard-question": "predictions/{p}/wizard/question/", "wizard-data": "predictions/{p}/wizard/data/",
     "wizard-outcome": "predictions/{p}/wizard/outcome/", "wizard-records": "predictions/{p}/wizard/records/",
@@ -82,7 +86,17 @@ def screens(stack, tmp_path_factory):
         60, "the alert",
     )[0][0]  # fmt: skip
     stack.sql("UPDATE workspaces_user SET is_staff = true WHERE email = 'screens@brightline.example'")
-    named = {"s": held_source(stack, workspace), "d": dataset, "p": prediction, "k": key, "w": widget, "a": alert}
+    written, failing = delivered(stack, workspace, prediction)
+    named = {
+        "db": written,
+        "hook": failing,
+        "s": held_source(stack, workspace),
+        "d": dataset,
+        "p": prediction,
+        "k": key,
+        "w": widget,
+        "a": alert,
+    }
     inside = {name: f"/w/{slug}/" + path.format(**named) for name, path in INSIDE.items()}
     return inside | PERSONAL | {"first-run": f"/w/{empty}/", "first-datasets": f"/w/{empty}/datasets/", "first-predictions": f"/w/{empty}/predictions/",
                                 "quiet": f"/w/{empty}/alerts/"}, values  # fmt: skip
@@ -146,6 +160,57 @@ def held_source(stack, workspace: int) -> int:
             bodies.pop(0)
             run_python(stack, AGAIN.format(workspace=workspace, dataset=dataset))
     return dataset
+
+
+DELIVERIES = """
+from apps.deliveries import setup
+from apps.deliveries.channels.webhook import Webhook
+from apps.deliveries.forms import own_target
+from apps.deliveries.selection import Which
+from apps.predictions.models import Prediction
+from apps.workspaces.models import User
+from apps.workspaces.scope import workspace_scope
+user = User.objects.get(email="screens@brightline.example")
+plan = {{"schedule": "run", "hour": 8, "weekday": 0, "hold_percent": 20, "expires_days": 7, "now": True}}
+with workspace_scope({workspace}):
+    prediction = Prediction.objects.get(id={prediction})
+    table = setup.connect(prediction, "postgresql", {settings}, {{"password": "a reader's password"}}, user)
+    setup.point_at(table, own_target(prediction, "public"), user)
+    setup.plan(table, plan | {{"name": "Scores for the CRM"}}, Which(), user)
+    hook = setup.connect(prediction, "webhook", {{"url": "http://127.0.0.1:9/hook", "events": ["scores.changed"]}}, Webhook.generated(), user)
+    setup.plan(hook, plan | {{"name": "Tell the dialler"}}, Which(), user)
+    people = setup.connect(prediction, "email_list", {{"addresses": "maria@brightline.example", "owner_field": "", "label_field": "", "count": 10, "band": "high"}}, {{}}, user)
+    setup.plan(people, plan | {{"name": "Monday list", "schedule": "weekly"}}, Which(), user)
+    setup.try_out(table, user)
+print(table.id, hook.id)
+"""
+
+
+def delivered(stack, workspace: int, prediction: int) -> tuple[int, int]:
+    """(a delivery whose scores have arrived in a database, one whose destination is away)."""
+    server = OtherPostgres(stack.var / "crm").start_fresh()
+    settings = server.settings | {"user": "writer"}
+    table, hook = run_python(
+        stack, DELIVERIES.format(workspace=workspace, prediction=prediction, settings=settings)
+    ).split()
+    wait_for(
+        lambda: stack.sql("SELECT 1 FROM outbox_sending WHERE destination_id = %s AND state = 'arrived'", int(table)),
+        60,
+        "the write-back",
+    )
+    wait_for(
+        lambda: stack.sql("SELECT 1 FROM outbox_sending WHERE destination_id = %s AND attempts > 1", int(hook)),
+        60,
+        "two attempts",
+    )
+    wait_for(
+        lambda: stack.sql(
+            "SELECT 1 FROM runs_run WHERE kind = 'dry_run' AND subject_id = %s AND state = 'succeeded'", int(table)
+        ),
+        60,
+        "the try-out",
+    )
+    return int(table), int(hook)
 
 
 def dearer(file: Path) -> Path:
@@ -237,20 +302,29 @@ def test_training_and_its_failure_are_drawn_too(stack, screens, artist):
     faults = {}
     for width, scheme in STATES:
         drawn = artist(width, scheme)
+        drawn.draw("training-failed", f"{slug}predictions/{failing}/versions/1/")
+        # Last, because the page loads itself again once the training is over.
         drawn.page.goto(f"{stack.base}{slug}predictions/{running}/versions/1/")
         drawn.look("training")
-        drawn.draw("training-failed", f"{slug}predictions/{failing}/versions/1/")
         faults |= drawn.faults
     assert faults == {}
 
 
-def test_the_alerts_e_mail_is_drawn_too(stack, screens, artist):
+def test_e_mails_are_drawn_too(stack, screens, artist):
     messages = [message_from_string(text, policy=policy.default) for _, text in stack.inbox.messages]
-    html = next(mail.get_body(("html",)).get_content() for mail in messages if "Churn screens" in mail["Subject"])
+    subjects = [(mail["Subject"], mail) for mail in messages if "Churn screens" in mail["Subject"]]
+    found = {
+        "list-email": next(mail for subject, mail in subjects if "to look at" in subject),
+        "alert-email": next(mail for subject, mail in subjects if "to look at" not in subject),
+    }
+    found = {name: mail.get_body(("html",)).get_content() for name, mail in found.items()}
     faults = {}
     for width, scheme in STATES:
         drawn = artist(width, scheme, logged_in=False)
-        drawn.page.set_content(html)
-        drawn.look("alert-email")
+        for name, html in found.items():
+            drawn.page.set_content(html)
+            drawn.look(name)
+        leave = re.search(r"https?://[^/]+(/lists/[^\"]+/)", found["list-email"])[1]
+        drawn.draw("leave-list", leave)
         faults |= drawn.faults
     assert faults == {}

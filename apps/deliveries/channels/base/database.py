@@ -37,7 +37,7 @@ VALUES = {
 OWN_KEY = "record_key"
 OWN_VALUES = ["score", "band", "predicted", "reasons", "as_of", "model_version", "expires_at"]
 HOLD_PERCENT, EXPIRES_DAYS = 20, 7  # of the rows changing band; days until a score that is not renewed is old
-SHOWN_ROWS = 10
+SHOWN_ROWS = 5
 # The columns of a ledger, by which a row counts as changed.
 LEDGER = pa.schema([("key", pa.string()), ("score", pa.float64()), ("band", pa.string()), ("predicted", pa.string()), ("reasons", pa.string()),
                     ("model_version", pa.int64()), ("as_of", pa.timestamp("us", "UTC")), ("expires_at", pa.timestamp("us", "UTC"))])  # fmt: skip
@@ -55,7 +55,8 @@ class Target:
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> Target:
-        return cls(**facts)
+        columns = facts["columns"]  # JSON in the database keeps no order
+        return cls(**facts | {"columns": {value: columns[value] for value in VALUES if value in columns}})
 
     @property
     def words(self) -> str:
@@ -256,6 +257,8 @@ def _difference(
         )
         database.execute("SET TimeZone = 'UTC'")
         database.execute(f"CREATE TABLE joined AS {joined}", {"version": run.version.number, "renew": renew})
+        database.unregister("now")  # a million rows with reasons are a third of a gigabyte: none is kept twice for long
+        del now
         rows = database.sql(
             "SELECT key, score, band, predicted, reasons, CAST($version AS BIGINT) AS model_version, CAST($as_of AS TIMESTAMPTZ) AS as_of, "
             "CAST($expires AS TIMESTAMPTZ) AS expires_at, before, before_band, fresh FROM joined WHERE differs",
@@ -264,6 +267,7 @@ def _difference(
         unchanged, known, changed_band = database.execute(
             "SELECT count(*) FILTER (NOT differs), count(*) FILTER (NOT fresh), count(*) FILTER (NOT fresh AND before_band <> band) FROM joined"
         ).fetchall()[0]
+        database.execute("DROP TABLE joined")
 
         def next_ledger(path: Path, missing: set[str]) -> Path:
             database.register("written", rows)
