@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from apps.console.urls import inside as console_inside
 from apps.console.urls import outside as console_outside
+from apps.datasets.api import BatchState, SendRecords
 from apps.deliveries.api import MintToken
 from apps.deliveries.delivery_views import leave
 from apps.deliveries.widget_views import widget_score, widget_script
@@ -28,6 +29,8 @@ urlpatterns = [
     *console_outside,
     path("accounts/", include("allauth.urls")),
     path("w/<slug:slug>/", include(inside)),
+    path("api/v1/datasets/<int:dataset_id>/records", SendRecords.as_view(), name="api_records"),
+    path("api/v1/datasets/<int:dataset_id>/batches/<int:batch_id>", BatchState.as_view(), name="api_batch"),
     path("api/v1/predictions/<int:prediction_id>/score", ScoreRecords.as_view(), name="api_score"),
     path("api/v1/predictions/<int:prediction_id>/scores/<path:key>", StoredScore.as_view(), name="api_stored_score"),
     path("api/v1/widgets/<int:widget_id>/token", MintToken.as_view(), name="api_token"),

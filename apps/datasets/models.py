@@ -158,3 +158,27 @@ class HeldTable(TenantModel):
                 fields=["dataset"], condition=Q(state="open"), name="one_open_held_table_per_dataset"
             )
         ]
+
+
+class PushedBatch(TenantModel):
+    """Records that another program sent, as they came. Kept until they are laid over the dataset, and afterwards as what was said."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="pushed")
+    idempotency_key = models.CharField(max_length=120)
+    sha256 = models.CharField(max_length=64)
+    records = models.PositiveIntegerField()
+    storage_key = models.CharField(max_length=300)
+    state = models.CharField(max_length=10, default="waiting")  # waiting, taken, held, refused
+    words = models.CharField(max_length=500, blank=True)
+    snapshot_number = models.PositiveIntegerField(null=True)
+    received_from = models.CharField(max_length=120, blank=True)
+    received_at = models.DateTimeField(auto_now_add=True)
+    due_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    taken_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "idempotency_key"], name="one_batch_per_idempotency_key")
+        ]
+        indexes = [models.Index(fields=["dataset", "due_at"], condition=Q(state="waiting"), name="batches_waiting")]

@@ -15,6 +15,7 @@ from django.utils import timezone
 from apps.datasets.arrival import Taken
 from apps.datasets.ingest import ingest
 from apps.datasets.models import Source
+from apps.datasets.push import take_pushed, try_again_later
 from apps.datasets.refresh import accept_held, plan_retry, refresh
 from apps.deliveries.deliver import deliver, dry_run
 from apps.deliveries.models import Delivery
@@ -46,6 +47,11 @@ def read_source(work: Work) -> None:
     _score_what_stands_on(work, refresh(work, _needed(work)))
 
 
+def read_pushed(work: Work) -> None:
+    """Records that other programs sent."""
+    _score_what_stands_on(work, take_pushed(work, _needed(work)))
+
+
 def take_held(work: Work) -> None:
     """A table that did not fit and was accepted."""
     _score_what_stands_on(work, accept_held(work))
@@ -75,7 +81,7 @@ def score_and_observe(work: Work) -> None:
 
 KINDS: dict[str, Callable[[Work], None]] = {
     "ingest": read_upload, "refresh": read_source, "accept": take_held, "train": train, "score": score_and_observe, "deliver": deliver,
-    "dry_run": dry_run,
+    "dry_run": dry_run, "push": read_pushed,
 }  # fmt: skip
 
 
@@ -134,6 +140,8 @@ def after_failure(workspace_id: int, run_id: int) -> None:
         mark_failed(workspace_id, run.subject_id, run.error or "Stopped.")
     if run.kind == "refresh" and run.state == "failed":
         plan_retry(workspace_id, run.subject_id)
+    if run.kind == "push" and run.state == "failed":
+        try_again_later(workspace_id, run.subject_id)
 
 
 def plan_due_scoring(workspace_id: int, prediction_id: int) -> None:
@@ -176,6 +184,12 @@ def plan_due_delivery(workspace_id: int, delivery_id: int) -> None:
             plan(delivery, run, f"slot:{delivery.next_run_at.isoformat()}")
         delivery.next_run_at = next_slot(delivery, Workspace.objects.get(id=workspace_id).zone, now)
         delivery.save(update_fields=["next_run_at"])
+
+
+def begin_taking(workspace_id: int, dataset_id: int) -> None:
+    """Queue the taking in of the batches that wait for a dataset."""
+    with workspace_scope(workspace_id):
+        enqueue("push", dataset_id, unique_key=f"push:{dataset_id}")
 
 
 def begin_delivering(workspace_id: int, delivery_id: int) -> None:

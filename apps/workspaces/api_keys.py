@@ -84,7 +84,16 @@ class MayScore(BasePermission):
     message = "This key may only read. Make a key that may score."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return getattr(request.auth, "scope", "") == "score"
+        return getattr(request.auth, "scope", "") in {"score", "all"}
+
+
+class MaySend(BasePermission):
+    """Keys that do not say so may not send records into datasets."""
+
+    message = "This key may not send records. Make a key that may."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return getattr(request.auth, "scope", "") in {"send", "all"}
 
 
 class KeyThrottle(SimpleRateThrottle):

@@ -10,7 +10,12 @@ from django import forms
 
 from apps.workspaces.models import ROLES
 
-SCOPES = [("read", "May read stored scores"), ("score", "May read, score records and mint widget tokens")]
+SCOPES = [
+    ("read", "May read stored scores"),
+    ("score", "May read, score records and mint widget tokens"),
+    ("send", "May read, and send records into datasets"),
+    ("all", "May do all of it"),
+]
 
 
 class SignupFields(forms.Form):

@@ -101,7 +101,7 @@ class ApiKey(TenantModel):
     key_hash = models.CharField(max_length=64, unique=True)
     scope = models.CharField(
         max_length=10, default="score"
-    )  # "read" reads stored scores; "score" also scores and mints tokens
+    )  # "read" reads stored scores; "score" also scores and mints tokens; "send" reads and sends records; "all"
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)

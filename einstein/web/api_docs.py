@@ -9,6 +9,16 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import OpenApiResponse
+
+from einstein.web.problems import TITLES, Problem
+
+
+def answers(status: int, body: type, *problems: int) -> dict[Any, Any]:
+    """The documented answers of a call: what it gives, and each refusal as problem+json."""
+    return {status: body} | {
+        (code, "application/problem+json"): OpenApiResponse(Problem, TITLES[code]) for code in problems
+    }
 
 
 def api_docs(request: HttpRequest) -> HttpResponse:

@@ -4,14 +4,26 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
 TITLES = {
     400: "The request does not fit", 401: "No valid API key", 403: "This key may not do that", 404: "Not found",
-    405: "This address does not take that method", 409: "Not ready", 415: "Send JSON",
+    405: "This address does not take that method", 406: "Only JSON is spoken here", 409: "Not ready", 413: "Too much at once", 415: "Send JSON",
     429: "Too many calls",
 }  # fmt: skip
+
+
+class Problem(serializers.Serializer):
+    """What every refusal looks like (RFC 9457). `detail` is a sentence; `errors` names the places when values do not fit."""
+
+    type = serializers.CharField(default="about:blank")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    reference = serializers.CharField(allow_blank=True)
+    errors = serializers.JSONField(required=False)
 
 
 class Conflict(exceptions.APIException):

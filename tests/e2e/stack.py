@@ -27,6 +27,11 @@ class Inbox:
         self.messages: list[tuple[str, str]] = []
         self.controller = Controller(self, hostname="127.0.0.1", port=free_port())
 
+    def start_again(self) -> None:
+        """On the same port, after a stop."""
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.controller.port)
+        self.controller.start()
+
     async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802 aiosmtpd's name
         self.messages.append((envelope.rcpt_tos[0], envelope.content.decode("utf8", "replace")))
         return "250 OK"
