@@ -9,10 +9,11 @@ from apps.datasets.api import BatchState, SendRecords
 from apps.deliveries.api import MintToken
 from apps.deliveries.delivery_views import leave
 from apps.deliveries.widget_views import widget_score, widget_script
-from apps.scoring.api import ScoreRecords, StoredScore
+from apps.scoring.api import Predictions, ScoreRecords, StoredScore, StoredScores
 from apps.workspaces.urls import inside as workspace_inside
 from apps.workspaces.urls import outside as workspace_outside
 from einstein.web.api_docs import api_docs
+from einstein.web.python_client import python_client
 
 inside = [
     *console_inside,
@@ -32,6 +33,8 @@ urlpatterns = [
     path("api/v1/datasets/<int:dataset_id>/records", SendRecords.as_view(), name="api_records"),
     path("api/v1/datasets/<int:dataset_id>/batches/<int:batch_id>", BatchState.as_view(), name="api_batch"),
     path("api/v1/predictions/<int:prediction_id>/score", ScoreRecords.as_view(), name="api_score"),
+    path("api/v1/predictions", Predictions.as_view(), name="api_predictions"),
+    path("api/v1/predictions/<int:prediction_id>/scores", StoredScores.as_view(), name="api_stored_scores"),
     path("api/v1/predictions/<int:prediction_id>/scores/<path:key>", StoredScore.as_view(), name="api_stored_score"),
     path("api/v1/widgets/<int:widget_id>/token", MintToken.as_view(), name="api_token"),
     path(
@@ -40,6 +43,7 @@ urlpatterns = [
         name="api_schema",
     ),
     path("api/docs/", api_docs, name="api_docs"),
+    path("api/client.py", python_client, name="python_client"),
     path("lists/<str:token>/", leave, name="leave_list"),
     path("widget/v1/widget.js", widget_script, name="widget_script"),
     path("widget/v1/score", widget_score, name="widget_score"),

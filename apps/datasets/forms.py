@@ -66,6 +66,16 @@ def _field_of(setting: Setting, kept: bool) -> forms.Field:
     )
 
 
+class PushForm(forms.Form):
+    """A dataset that other programs send records to."""
+
+    name = forms.CharField(label="Name", max_length=120, help_text="Such as CRM customers")
+    noun = forms.CharField(label="One record is a", max_length=40, initial="customer")
+    key_field = forms.CharField(
+        label="Key field", max_length=220, help_text="The field that names each record, such as customer_id."
+    )
+
+
 class PlanForm(forms.Form):
     """How a source is read, and when."""
 

@@ -7,11 +7,11 @@ from typing import Any
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from apps.datasets.models import Dataset, HeldTable, Snapshot
+from apps.datasets.models import Dataset, HeldTable, PushedBatch, Snapshot
 from apps.datasets.records import key_problems, load
 from apps.runs.models import Run
 
-ROWS_SHOWN, COLUMNS_SHOWN, DELETED_SHOWN = 20, 40, 50
+ROWS_SHOWN, COLUMNS_SHOWN, DELETED_SHOWN, SHOWN_BATCHES = 20, 40, 50, 20
 
 
 def dataset_list() -> QuerySet[Dataset]:
@@ -60,3 +60,8 @@ def key_facts(dataset: Dataset, snapshot: Snapshot | None) -> dict[str, int]:
     if snapshot is None or dataset.key_field not in snapshot.field_names:
         return {"blank": 0, "repeated": 0}
     return key_problems(dataset, load(snapshot, [dataset.key_field]))
+
+
+def pushed_batches(dataset: Dataset) -> list[PushedBatch]:
+    """The newest batches that other programs sent."""
+    return list(PushedBatch.objects.filter(dataset=dataset).order_by("-id")[:SHOWN_BATCHES])

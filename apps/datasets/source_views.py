@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,10 +16,10 @@ from django.views.decorators.http import require_POST
 from apps.datasets import sources
 from apps.datasets.connectors import registry
 from apps.datasets.connectors.base import Preview
-from apps.datasets.forms import MOST_QUERY, ConnectionForm, PlanForm
+from apps.datasets.forms import MOST_QUERY, ConnectionForm, PlanForm, PushForm
 from apps.datasets.held import accept, discard
 from apps.datasets.models import Dataset, HeldTable, Source
-from apps.datasets.queries import reading_run, source_page
+from apps.datasets.queries import pushed_batches, reading_run, source_page
 from apps.datasets.records import newest_snapshot
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
@@ -44,12 +45,22 @@ def connect(request: HttpRequest, kind: str) -> HttpResponse:
     form = ConnectionForm(connector.settings_asked, request.POST or None)
     context: dict[str, Any] = {"section": "datasets", "connector": connector, "form": form, "again": False}
     if request.method == "POST" and form.is_valid():
-        settings, secret = sources.split_answers(connector.settings_asked, form.cleaned_data)
-        learnt, context["found"], context["problem"] = _try(connector(settings, secret))
+        answers, secret = sources.split_answers(connector.settings_asked, form.cleaned_data)
+        learnt, context["found"], context["problem"] = _try(connector(answers, secret))
         if not context["problem"] and request.POST.get("action") != "test":
-            source = sources.connect(kind, settings | learnt, secret, request.workspace.id, request.user)
+            source = sources.connect(kind, answers | learnt, secret, request.workspace.id, request.user)
             return _go(request, "pick_source", source.dataset_id)
     return _form_or_result(request, "datasets/source/connect.html", context)
+
+
+@builder
+def new_pushed(request: HttpRequest) -> HttpResponse:
+    """A dataset that has no source: other programs send its records."""
+    form = PushForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        made = sources.make_pushed(**form.cleaned_data, user=request.user)
+        return redirect("source", request.workspace.slug, made.id)
+    return render(request, "datasets/source/push.html", {"section": "datasets", "form": form})
 
 
 @builder
@@ -66,10 +77,10 @@ def change_connection(request: HttpRequest, dataset_id: int) -> HttpResponse:
         "dataset": source.dataset,
     }
     if request.method == "POST" and form.is_valid():
-        settings, secret = sources.split_answers(connector.settings_asked, form.cleaned_data, kept)
-        learnt, context["found"], context["problem"] = _try(connector(settings, secret))
+        answers, secret = sources.split_answers(connector.settings_asked, form.cleaned_data, kept)
+        learnt, context["found"], context["problem"] = _try(connector(answers, secret))
         if not context["problem"] and request.POST.get("action") != "test":
-            sources.change_connection(source, settings | learnt, secret, request.user)
+            sources.change_connection(source, answers | learnt, secret, request.user)
             return _go(request, "source", source.dataset_id)
     return _form_or_result(request, "datasets/source/connect.html", context)
 
@@ -133,7 +144,7 @@ def source(request: HttpRequest, dataset_id: int) -> HttpResponse:
     connector = registry()[found.kind](found.settings, {}) if found else None
     context = {
         "section": "datasets", "tab": "source", "dataset": dataset, "source": found, "snapshot": newest_snapshot(dataset), "connector": connector,
-        "now": timezone.now(), "picked": connector.words_of(found.pick) if found and found.pick else "", "run": reading_run(dataset), **source_page(dataset),
+        "base": settings.PUBLIC_URL, "pushed": pushed_batches(dataset), "now": timezone.now(), "picked": connector.words_of(found.pick) if found and found.pick else "", "run": reading_run(dataset), **source_page(dataset),
     }  # fmt: skip
     return render(request, "datasets/source/source.html", context)
 

@@ -55,6 +55,13 @@ def connect(kind: str, settings: dict[str, Any], secret: dict[str, Any], workspa
     return source
 
 
+def make_pushed(name: str, noun: str, key_field: str, user: User) -> Dataset:
+    """A dataset whose records other programs send."""
+    dataset = Dataset.objects.create(name=name, noun=noun.strip().lower(), key_field=key_field.strip(), owner=user)
+    audit.record(user, "dataset made", name, key_field=key_field)
+    return dataset
+
+
 def change_connection(source: Source, settings: dict[str, Any], secret: dict[str, Any], user: User) -> None:
     source.settings, source.sealed, source.failures = settings, seal(source.workspace_id, secret), 0
     source.save(update_fields=["settings", "sealed", "failures"])

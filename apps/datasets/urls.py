@@ -16,6 +16,7 @@ urlpatterns = [
     path("datasets/<int:dataset_id>/key/", views.choose_key, name="choose_key"),
     path("datasets/<int:dataset_id>/compare/", views.compare, name="compare_snapshots"),
     path("sources/new/", source_views.kinds, name="source_kinds"),
+    path("sources/rest/", source_views.new_pushed, name="new_pushed"),
     path("sources/new/<slug:kind>/", source_views.connect, name="connect_source"),
     path("datasets/<int:dataset_id>/source/", source_views.source, name="source"),
     path("datasets/<int:dataset_id>/source/connection/", source_views.change_connection, name="change_source"),

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from apps.deliveries.models import Widget
 from apps.deliveries.tokens import TOKEN_SECONDS, mint_token
 from apps.workspaces.api_keys import MayScore
+from einstein.web.api_docs import answers
 
 
 class TokenRequest(serializers.Serializer):
@@ -32,7 +33,11 @@ class MintToken(APIView):
 
     permission_classes = [*APIView.permission_classes, MayScore]
 
-    @extend_schema(request=TokenRequest, responses=TokenAnswer)
+    @extend_schema(
+        operation_id="mint_widget_token",
+        request=TokenRequest,
+        responses=answers(200, TokenAnswer, 400, 401, 403, 404, 413, 415, 429),
+    )
     def post(self, request: Request, widget_id: int) -> Response:
         widget = get_object_or_404(Widget, id=widget_id)
         body = TokenRequest(data=request.data)

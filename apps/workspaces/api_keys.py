@@ -97,7 +97,19 @@ class MaySend(BasePermission):
 
 
 class KeyThrottle(SimpleRateThrottle):
+    """So many calls an hour a key; every answer says how many are left (IETF draft, RateLimit header fields for HTTP)."""
+
     scope = "api_key"
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        allowed = super().allow_request(request, view)
+        if getattr(self, "history", None) is not None:
+            reset = self.history[-1] + self.duration - self.now if self.history else self.duration
+            request._request.rate_headers = {
+                "RateLimit-Limit": str(self.num_requests), "RateLimit-Remaining": str(max(0, self.num_requests - len(self.history))),
+                "RateLimit-Reset": str(int(reset) + 1),
+            }  # fmt: skip
+        return allowed
 
     def get_cache_key(self, request: Request, view: APIView) -> str | None:
         return f"throttle-{request.auth.pk}" if request.auth else None

@@ -41,7 +41,10 @@ class WorkspaceScope:
         if found is None:
             return self.get_response(request)
         workspace_id, request.api_key_id = found
-        return self._inside(request, workspace_id)
+        response = self._inside(request, workspace_id)
+        for name, value in getattr(request, "rate_headers", {}).items():
+            response[name] = value
+        return response
 
     def _inside(self, request: HttpRequest, workspace_id: int) -> HttpResponse:
         with workspace_scope(workspace_id):

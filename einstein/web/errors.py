@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+CODES = {400: "bad_request", 403: "permission_denied", 404: "not_found", 500: "error"}  # as DRF names them
 WORDS = {
     400: ("We could not read that request", "Go back, reload the page and try once more."),
     403: ("Your role does not allow this", "Ask an admin of your workspace to do it, or to change your role."),
@@ -23,6 +24,7 @@ def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpRespo
             "type": "about:blank",
             "title": title,
             "status": status,
+            "code": CODES[status],
             "detail": detail or advice,
             "reference": reference,
         }

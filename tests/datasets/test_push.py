@@ -181,3 +181,21 @@ def test_new_records_are_scored_by_what_stands_on_the_dataset(client, owner, sco
 
     assert Score.objects.filter(prediction=scored, key="NEW-1").exists()
     assert Run.objects.filter(kind="push").get().outcome["added"] == 1
+
+
+def test_by_clicks_a_dataset_gets_an_address_and_shows_what_came(client, owner, workspace, inside):
+    client.force_login(owner)
+    page = client.post(
+        f"/w/{workspace.slug}/sources/rest/", {"name": "CRM", "noun": "Customer", "key_field": "id"}, follow=True
+    ).content.decode()
+    dataset = Dataset.objects.get()
+    assert f"/api/v1/datasets/{dataset.id}/records" in page
+    _, plain = create_key(owner, "CRM", "all")
+    client.post(
+        f"/api/v1/datasets/{dataset.id}/records",
+        {"records": rows(3)},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {plain}"},
+    )
+    page = client.get(f"/w/{workspace.slug}/datasets/{dataset.id}/source/").content.decode()
+    assert "On their way" in page
