@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Protocol
 
-from apps.predictions.models import ModelVersion
 from einstein import storage
 from einstein.ml.artifact import Model, load_model
 
 KEPT_MODELS = 16
 
 
-def model_of(version: ModelVersion) -> Model:
+class Stored(Protocol):
+    """Where a version's model lies, and its content hash."""
+
+    storage_key: str
+    hash: str
+
+
+def model_of(version: Stored) -> Model:
     """The model of a version; its hash is checked when it is read."""
     return _load(version.storage_key, version.hash)
 

@@ -20,7 +20,7 @@ from apps.datasets.records import load, newest_snapshot
 from apps.predictions.definition import scoring_table
 from apps.predictions.models import ModelVersion, Prediction
 from apps.runs.lease import Work, WorkFailed
-from apps.scoring.model_cache import model_of
+from apps.scoring.model_cache import Stored, model_of
 from apps.scoring.models import ScoringRun
 from apps.workspaces.scope import current_workspace_id, workspace_scope
 from einstein import storage
@@ -188,7 +188,7 @@ def _upsert(rows: pd.DataFrame, prediction: Prediction, version: ModelVersion, r
         cursor.execute("DROP TABLE incoming")
 
 
-def score_records(version: ModelVersion, records: list[dict[str, Any]], reasons: int) -> Scores:
+def score_records(version: Stored, records: list[dict[str, Any]], reasons: int) -> Scores:
     """Score records handed over by REST; values are read as a user would type them."""
     if len(records) == 1:
         return score_one(model_of(version), flatten(records[0]), reasons)
