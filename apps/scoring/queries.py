@@ -8,8 +8,6 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from apps.datasets.models import Snapshot
-from apps.datasets.records import record_of
 from apps.predictions.models import Prediction
 from apps.scoring.models import Score, ScoringRun
 
@@ -56,9 +54,3 @@ def neighbours(score: Score) -> tuple[Score | None, Score | None]:
         .first()
     )
     return higher, lower
-
-
-def record_fields(prediction: Prediction, score: Score) -> list[tuple[str, str | None]]:
-    """The record's fields as written in the snapshot it was scored from."""
-    snapshot: Snapshot | None = score.scoring_run.snapshot
-    return list(record_of(prediction.dataset, snapshot, score.key).items()) if snapshot else []

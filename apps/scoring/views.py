@@ -19,12 +19,14 @@ from apps.predictions.definition import outcome_words
 from apps.predictions.models import Prediction
 from apps.runs.queue import enqueue, latest
 from apps.scoring import charts
+from apps.scoring.change import change_of
 from apps.scoring.export import COLUMNS, CONTENT_TYPES, FORMATS, TooManyRows, cells_of, harmless_row, write_export
 from apps.scoring.history import history_of
 from apps.scoring.models import Score, ScoringRun
-from apps.scoring.queries import BANDS, current_scores, neighbours, record_fields
+from apps.scoring.queries import BANDS, current_scores, neighbours
 from apps.scoring.score import newest_run
-from apps.scoring.words import band_title, score_sentence
+from apps.scoring.what_if import knobs_of, record_now, what_if
+from apps.scoring.words import band_title, change_sentence, score_sentence
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
 from apps.workspaces.scope import workspace_scope
@@ -80,16 +82,34 @@ def score_now(request: HttpRequest, prediction_id: int) -> HttpResponse:
 def record(request: HttpRequest, prediction_id: int, key: str) -> HttpResponse:
     """One record: its score, the reasons, what the score was before."""
     prediction = _enabled(prediction_id)
-    found = get_object_or_404(Score.objects.select_related("version", "scoring_run"), prediction=prediction, key=key)
+    found = get_object_or_404(
+        Score.objects.select_related("version", "scoring_run__snapshot"), prediction=prediction, key=key
+    )
     history = history_of(prediction, key)
     before, after = neighbours(found)
+    written, change = record_now(prediction, found), change_of(prediction, found)
     context = {
         "section": "predictions", "prediction": prediction, "score": found, "sentence": score_sentence(prediction, found),
+        "change": change, "change_words": change_sentence(prediction, change) if change else "", "knobs": knobs_of(prediction, found, written) if written else [],
         "title": band_title(prediction, found), "chart": charts.reasons(prediction, found), "stale": found.scoring_run_id != newest_run(prediction).id,
-        "history": charts.history(prediction, history, request.workspace.zone) if len(history) > 1 else None, "fields": record_fields(prediction, found), "before": before,
+        "history": charts.history(prediction, history, request.workspace.zone) if len(history) > 1 else None, "fields": list(written.items()), "before": before,
         "after": after, "outcome_words": outcome_words(prediction),
     }  # fmt: skip
     return render(request, "scoring/record.html", context)
+
+
+@viewer
+@require_POST
+def try_values(request: HttpRequest, prediction_id: int, key: str) -> HttpResponse:
+    """The score with other values in some fields, as the record page asks for it."""
+    prediction = _enabled(prediction_id)
+    found = get_object_or_404(
+        Score.objects.select_related("version", "scoring_run__snapshot"), prediction=prediction, key=key
+    )
+    record = record_now(prediction, found)
+    changes = {name.removeprefix("field:"): value for name, value in request.POST.items() if name.startswith("field:")}
+    result = what_if(prediction, found, record, changes) if record else None
+    return render(request, "scoring/_what_if.html", {"prediction": prediction, "result": result})
 
 
 @viewer

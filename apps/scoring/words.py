@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.predictions.definition import outcome_words
 from apps.predictions.models import Prediction
+from apps.scoring.change import LEAST_CHANGE, Change
 from apps.scoring.models import Score
 from einstein.web.templatetags.words import number, percent, plural
 
@@ -28,3 +29,20 @@ def score_sentence(prediction: Prediction, score: Score) -> str:
         return f"Of 100 {nouns} with a score like this, about {percent(score.value)[:-1]} turned out {score.predicted}."
     average = percent(facts.get("positive_share") or 0)
     return f"Of 100 {nouns} with a score like this, about {percent(score.value)[:-1]} turned out yes. The average {prediction.dataset.noun} is at {average}."
+
+
+def change_sentence(prediction: Prediction, change: Change) -> str:
+    """ "12 points more because the record changed, 6 points more because the model was trained again."."""
+    parts = [
+        f"{_moved(prediction, amount)} because {why}"
+        for amount, why in ((change.by_record, "the record changed"), (change.by_model, "the model was trained again"))
+        if abs(amount) >= LEAST_CHANGE or (prediction.task == "regression" and amount)
+    ]
+    if not parts:
+        return "It is as good as the same."
+    return f"{', '.join(parts)}.".capitalize()
+
+
+def _moved(prediction: Prediction, amount: float) -> str:
+    size = number(abs(amount)) if prediction.task == "regression" else f"{abs(round(amount * 100))} points"
+    return f"{size} {'more' if amount > 0 else 'less'}"

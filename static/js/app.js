@@ -20,6 +20,10 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("select[data-submit]").forEach((select) => {
     select.addEventListener("change", () => select.form.requestSubmit());
   });
+  document.querySelectorAll("input[data-shows]").forEach((input) => {
+    const output = input.closest(".field").querySelector("output");
+    input.addEventListener("input", () => { output.textContent = String(Number(Number(input.value).toPrecision(4))); });
+  });
   document.querySelectorAll("[data-thresholds]").forEach(prepareThresholds);
   document.querySelectorAll("[data-find]").forEach((input) => {
     const items = [...document.querySelectorAll(input.dataset.find)];
