@@ -32,7 +32,7 @@ bench-floor: .venv/dev
 
 screenshots: .venv/dev
 	$(BIN)/python tests/ensure_tools.py
-	$(BIN)/python -m pytest tests/e2e/test_screens.py -s
+	EINSTEIN_ALL_SCREENS=1 $(BIN)/python -m pytest tests/e2e/test_screens.py -s
 
 clean:
 	rm -rf .venv var screenshots

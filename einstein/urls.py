@@ -8,7 +8,7 @@ from apps.console.urls import outside as console_outside
 from apps.datasets.api import BatchState, SendRecords
 from apps.deliveries.api import MintToken
 from apps.deliveries.delivery_views import leave
-from apps.deliveries.widget_views import widget_score, widget_script
+from apps.deliveries.widget_views import widget_frame, widget_score, widget_script, widget_what_if
 from apps.scoring.api import Predictions, ScoreRecords, StoredScore, StoredScores
 from apps.workspaces.urls import inside as workspace_inside
 from apps.workspaces.urls import outside as workspace_outside
@@ -47,6 +47,8 @@ urlpatterns = [
     path("lists/<str:token>/", leave, name="leave_list"),
     path("widget/v1/widget.js", widget_script, name="widget_script"),
     path("widget/v1/score", widget_score, name="widget_score"),
+    path("widget/v1/what-if", widget_what_if, name="widget_what_if"),
+    path("widget/v1/frame/<str:key>", widget_frame, name="widget_frame"),
 ]
 
 handler400 = "einstein.web.errors.bad_request"

