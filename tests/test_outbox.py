@@ -131,3 +131,12 @@ def test_a_line_break_in_a_subject_cannot_add_a_header(db, server):
     send_due()
     assert AccountMessage.objects.get().state == "sent"
     assert "\nBcc:" not in server.taken[0]
+
+
+def test_an_address_that_no_mail_can_be_made_of_stops_nobody_elses(server, inside):
+    write_email("a@" + "\u00fc" * 60 + ".com", "Look", "Text", dedupe_key="bad")
+    good = write_email("a@b.example", "Two\nlines", "Text", dedupe_key="good")
+    make_due()
+    send_due()
+    assert reload(good).state == "sent"
+    assert Message.objects.get(dedupe_key="bad").state == "dead"

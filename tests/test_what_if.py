@@ -129,3 +129,11 @@ def test_a_change_of_the_model_is_told_as_the_models(scored, perform_runs, owner
 
 def test_a_record_that_is_new_has_no_change(scored, top):
     assert change_of(scored, top) is None
+
+
+def test_a_turn_is_written_as_the_fields_values_are():
+    from apps.scoring.what_if import Knob, _as_written
+
+    assert _as_written(Knob("zip", "", "choice", levels=["02139"]), "02139") == "02139"
+    assert _as_written(Knob("sum", "", "number"), "1234567.5") == "1234570"
+    assert _as_written(Knob("price", "", "number", decimal=","), "12.5") == "12,5"

@@ -84,6 +84,15 @@ def test_anything_wrong_gets_an_empty_401(ask, widget, stored, elsewhere):
     assert [text for text in wrong if not refused(ask(text))] == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    ['{"w":1e999,"d":1}', "[" * 6000, '{"w":true,"d":1}', '{"w":99999999999999999999,"d":1}', '{"w":-1,"d":1}', "3"],
+)
+def test_a_token_of_nonsense_is_refused_before_anything_is_asked(ask, db, body):
+    packed = base64.urlsafe_b64encode(body.encode()).rstrip(b"=").decode()
+    assert refused(ask(f"t.{packed}.x"))
+
+
 def test_a_record_without_a_score_says_so(ask, widget):
     assert "No score yet" in ask(mint_token(widget, "nobody", HOST)).json()["none"]
 
@@ -156,6 +165,10 @@ def test_the_frame_page_may_be_held_by_the_widgets_origins_only_and_shows_nothin
     assert client.get("/widget/v1/score", headers=headers).status_code == 200
     other = Widget.objects.create(prediction=widget.prediction, name="Other", origins=[HOST])
     assert refused(client.get("/widget/v1/score", headers=headers | {"X-Einstein-Frame": frame_key(other)}), 403)
+    elsewhere = headers | {"Origin": "https://evil.example"}
+    assert refused(client.get("/widget/v1/score", headers=elsewhere), 403), (
+        "another page cannot pass itself off as the frame"
+    )
     assert client.get("/widget/v1/frame/f.bm9uZQ.x").status_code == 404
     assert client.get(f"/widget/v1/frame/{mint_token(widget, stored.key, HOST)}").status_code == 404
 
@@ -209,7 +222,19 @@ def test_a_viewer_may_look_at_widgets_but_not_make_one(client, workspace, scored
     assert not Widget.objects.exists()
 
 
-@pytest.mark.parametrize("origins", ["crm.example", "javascript:alert(1)", "https://", "ftp://x.example", ""])
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "crm.example",
+        "javascript:alert(1)",
+        "https://",
+        "ftp://x.example",
+        "",
+        "https://[",
+        "https://a;b.example",
+        "https://x.example:99999",
+    ],
+)
 def test_what_is_no_web_address_is_refused_by_name(client, owner, workspace, scored, origins):
     client.force_login(owner)
     page = client.post(f"/w/{workspace.slug}/predictions/{scored.id}/widgets/", {"name": "W", "origins": origins})

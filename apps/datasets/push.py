@@ -75,10 +75,19 @@ def receive_batch(dataset: Dataset, records: list[dict[str, Any]], idempotency_k
         path = Path(folder) / "batch.jsonl"
         path.write_bytes(body)
         storage.put(path, key)
-    return PushedBatch.objects.create(
-        dataset=dataset, idempotency_key=idempotency_key or secrets.token_hex(16), sha256=digest, records=len(flat), storage_key=key,
-        received_from=sender[:120], due_at=timezone.now() + GATHER,
-    )  # fmt: skip
+    values = {
+        "sha256": digest,
+        "records": len(flat),
+        "storage_key": key,
+        "received_from": sender[:120],
+        "due_at": timezone.now() + GATHER,
+    }
+    batch, _ = PushedBatch.objects.get_or_create(
+        dataset=dataset, idempotency_key=idempotency_key or secrets.token_hex(16), defaults=values
+    )
+    if batch.sha256 != digest:  # two came at the same moment
+        raise KeyUsedBefore
+    return batch
 
 
 def _checked(dataset: Dataset, records: list[dict[str, Any]]) -> list[dict[str, str | None]]:
@@ -115,7 +124,12 @@ def take_pushed(work: Work, needed: Iterable[str] = ()) -> Taken:
         if not batches:
             return Taken("unchanged")
         found = _gathered(dataset, batches)
-        _fill_in(dataset, before, found)
+        if found is not None:
+            _fill_in(dataset, before, found)
+    if found is None:
+        words = f"The key field of {dataset.name} was changed after these records were sent. Send them again."
+        _settle(work, batches, "refused", words)
+        raise WorkFailed(words)
     work.stage(f"Take in {found.count:,} records", f"{len(batches):,} batches")
     try:
         with tempfile.TemporaryDirectory(prefix="einstein-push-") as folder:
@@ -148,13 +162,16 @@ def _waiting(dataset: Dataset) -> list[PushedBatch]:
     return chosen
 
 
-def _gathered(dataset: Dataset, batches: list[PushedBatch]) -> _Records:
+def _gathered(dataset: Dataset, batches: list[PushedBatch]) -> _Records | None:
+    """All records by key; None when some have no key, because another field is the key now."""
     by_key: dict[str, dict[str, str | None]] = {}
     names: dict[str, None] = {dataset.key_field: None}
     for batch in batches:
         with storage.local_copy(batch.storage_key) as path:
             for line in path.read_text(encoding="utf-8").split("\n"):
                 record = json.loads(line)
+                if not record.get(dataset.key_field):
+                    return None
                 names |= dict.fromkeys(record)
                 by_key.setdefault(record[dataset.key_field], {}).update(record)
     return _Records(by_key, list(names), sum(batch.records for batch in batches))

@@ -13,7 +13,7 @@ from apps.deliveries.models import Delivery
 from apps.deliveries.plan import channel_of
 from apps.deliveries.tell import tell_failing, tell_held, tell_paused
 from apps.outbox.models import Attempt, Sending
-from apps.outbox.retries import next_try
+from apps.outbox.retries import RETRY_SECONDS, next_try
 from apps.runs.lease import Cancelled, LeaseLost, Work, WorkFailed
 from apps.runs.models import Run
 from apps.scoring.models import ScoringRun
@@ -35,6 +35,7 @@ def deliver(work: Work) -> None:
         work.stage(f"{parcel.delivery.name}: {parcel.sending.event}", f"attempt {parcel.sending.attempts}")
         try:
             receipt = channel_of(parcel.delivery).send(parcel)
+            _note_arrival(work, parcel, receipt)
         except (LeaseLost, Cancelled):
             raise
         except Held as held:
@@ -47,8 +48,6 @@ def deliver(work: Work) -> None:
             reference = secrets.token_hex(4)
             logger.exception("reference %s: sending %s failed", reference, parcel.sending.id)
             _note_failure(work, parcel, f"Something went wrong on our side. Your operator knows it as {reference}.")
-        else:
-            _note_arrival(work, parcel, receipt)
 
 
 def dry_run(work: Work) -> None:
@@ -56,12 +55,11 @@ def dry_run(work: Work) -> None:
     with work.fenced():
         delivery = Delivery.objects.select_related("prediction__dataset", "compared_with").get(id=work.subject_id)
         run = newest_run(delivery.prediction)
-        channel = channel_of(delivery)
     if run is None:
         raise WorkFailed("There are no scores yet.")
     work.stage(f"Try {delivery.name} out")
     try:
-        found = channel.dry_run(delivery, run)
+        found = channel_of(delivery).dry_run(delivery, run)
     except (OutboundProblem, CannotOpen) as problem:
         raise WorkFailed(str(problem)) from problem
     with work.fenced():
@@ -83,6 +81,11 @@ def _next(work: Work) -> Parcel | None:
             .first()
         )
         if sending is None or sending.due_at > timezone.now():
+            return None
+        if sending.attempts > len(RETRY_SECONDS):  # each time its worker died with it
+            words = "It ended the program that was to send it, again and again."
+            Sending.objects.filter(id=sending.id).update(state="dead", last_error=words, ended_at=timezone.now())
+            tell_failing(delivery, sending, words, None)
             return None
         sending.attempts += 1
         sending.save(update_fields=["attempts"])

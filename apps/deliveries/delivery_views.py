@@ -89,9 +89,7 @@ def change_connection(request: HttpRequest, prediction_id: int, delivery_id: int
     if request.method == "POST" and form.is_valid():
         answers, secret = split_answers(asked, form.cleaned_data, kept)
         secret = kept | {name: value for name, value in secret.items() if value}
-        learnt, context["found"], context["problem"] = _try(
-            channel(delivery.settings | answers, secret), delivery.prediction
-        )
+        learnt, context["found"], context["problem"] = _try(channel(answers, secret), delivery.prediction)
         if not context["problem"] and request.POST.get("action") != "test":
             setup.change_connection(delivery, answers | learnt, secret, request.user)
             return _go(request, "delivery", delivery)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from apps.deliveries.channels import registry
 from apps.deliveries.channels.base import Channel
 from apps.deliveries.models import Delivery
+from apps.deliveries.selection import Which
 from apps.outbox.models import Sending
 from apps.outbox.write import write_sending
 from apps.scoring.models import ScoringRun
@@ -30,20 +31,26 @@ def plan_run(run: ScoringRun) -> None:
 
 
 def plan(delivery: Delivery, run: ScoringRun, cause: str) -> list[Sending]:
-    """Put a run's scores for one delivery into the outbox, once a `cause`."""
+    """Put a run's scores for one delivery into the outbox, once a `cause`.
+
+    What takes the place of one that still waits is compared with what that one was to be compared with, so that no crossing is lost.
+    """
     channel = registry()[delivery.kind](delivery.settings, {})
+    if Sending.objects.filter(dedupe_key__in=[f"{cause}:{event}:{delivery.id}" for event in channel.events()]).exists():
+        return []
+    compared_with = delivery.compared_with_id
+    if channel.supersedes:
+        older = Sending.objects.filter(destination_id=delivery.id, state__in=["waiting", "held"], event="scores")
+        oldest = older.order_by("id").first()
+        compared_with = oldest.facts.get("compared_with") if oldest else compared_with
+        older.update(state="dropped", ended_at=timezone.now(), last_error="Newer scores took its place.")
     written = [
         write_sending(
             delivery.id, delivery.prediction_id, event, dedupe_key=f"{cause}:{event}:{delivery.id}", scoring_run=run.id,
-            compared_with=delivery.compared_with_id,
+            compared_with=compared_with,
         )
         for event in channel.events()
     ]  # fmt: skip
-    if channel.supersedes and written:
-        older = Sending.objects.filter(destination_id=delivery.id, state__in=["waiting", "held"], id__lt=written[0].id)
-        older.filter(event="scores").update(
-            state="dropped", ended_at=timezone.now(), last_error="Newer scores took its place."
-        )
     Delivery.objects.filter(id=delivery.id).update(compared_with=run)
     return written
 
@@ -54,6 +61,8 @@ def plan_now(delivery: Delivery, user: User) -> list[Sending]:
     if run is None:
         return []
     audit.record(user, "delivery asked for", delivery.name)
+    if Which.from_json(delivery.which).kind == "top":
+        delivery.compared_with = None  # whoever asks wants to see the top, entered or not
     return plan(delivery, run, f"asked:{timezone.now().isoformat()}")
 
 
@@ -67,16 +76,26 @@ def plan_alert(delivery: Delivery, alert_id: int, facts: dict[str, Any]) -> Send
 def undo(sending: Sending, delivery: Delivery, user: User) -> Sending:
     """Put back what a destination held before a sending. The delivery stops until somebody lets it go on, or the next run would write it again."""
     audit.record(user, "delivery undone", delivery.name)
-    Sending.objects.filter(destination_id=delivery.id, state__in=["waiting", "held"]).update(
-        state="dropped", ended_at=timezone.now(), last_error="Somebody undid the run before."
-    )
+    waiting = Sending.objects.filter(destination_id=delivery.id, state__in=["waiting", "held"]).exclude(event="undo")
+    waiting.update(state="dropped", ended_at=timezone.now(), last_error="Somebody undid the run before.")
     Delivery.objects.filter(id=delivery.id).update(state="active", paused_because="")  # until it is done
     key = f"undo:{sending.id}:{sending.ended_at.isoformat() if sending.ended_at else ''}"
-    return write_sending(delivery.id, delivery.prediction_id, "undo", dedupe_key=key, undoes=sending.id)
+    written = write_sending(delivery.id, delivery.prediction_id, "undo", dedupe_key=key, undoes=sending.id)
+    Sending.objects.filter(id=written.id, state__in=["dead", "dropped"]).update(
+        state="waiting", attempts=0, due_at=timezone.now(), ended_at=None
+    )
+    return written
 
 
 def replay(sending: Sending, delivery: Delivery, user: User) -> None:
-    """Try a dead, held or dropped sending again, from the first attempt on; what was acknowledged is not sent twice."""
+    """Try a dead, held or dropped sending again, from the first attempt on; what was acknowledged is not sent twice.
+
+    Where newer scores have arrived already, older ones must not be laid over them.
+    """
+    later = Sending.objects.filter(destination_id=delivery.id, id__gt=sending.id, event=sending.event, state="arrived")
+    if registry()[delivery.kind].replaces(delivery.settings) and later.exists():
+        Sending.objects.filter(id=sending.id).update(state="dropped", last_error="Newer scores have arrived since.")
+        return
     audit.record(user, "delivery replayed", delivery.name)
     facts = sending.facts | {"let_through": True}
     Sending.objects.filter(id=sending.id, state__in=["dead", "held", "dropped"]).update(

@@ -87,7 +87,8 @@ def selected(run: ScoringRun, base: ScoringRun | None, which: Which) -> Iterator
             f"earlier.place AS before_place, {str(compared).lower()} AS compared FROM now LEFT JOIN earlier USING (key)"
         )
         values = {"band": which.band, "limit": which.limit, "count": which.count}
-        condition = CONDITIONS[which.kind]
+        same_run = base is not None and base.id == run.id
+        condition = "false" if same_run and which.kind != "all" else CONDITIONS[which.kind]
         used = {name: value for name, value in values.items() if f"${name}" in condition}
         yield database.sql(
             f"SELECT key, value, predicted, band, reasons, seen, {REASONS} AS words, place, before, before_band FROM ({rows}) "

@@ -52,9 +52,12 @@ def connect(
 
 
 def change_connection(delivery: Delivery, settings: dict[str, Any], secret: dict[str, Any], user: User) -> None:
+    moved = any(delivery.settings.get(name) != settings.get(name) for name in ("host", "port", "database"))
     delivery.settings = delivery.settings | settings
     delivery.sealed, delivery.failing_since = seal(delivery.workspace_id, secret), None
     delivery.save(update_fields=["settings", "sealed", "failing_since"])
+    if moved:
+        _forget_what_was_written(delivery)
     audit.record(user, "delivery changed", delivery.name, kind=delivery.kind)
 
 
@@ -70,10 +73,16 @@ def point_at(delivery: Delivery, target: Target, user: User) -> None:
     }
     if before != now:
         delivery.settings = delivery.settings | {"target": now}
-        delivery.ledger_key = ""
-        Sending.objects.filter(destination_id=delivery.id, outcome__can_undo=True).update(outcome={})
-        delivery.save(update_fields=["settings", "ledger_key"])
+        delivery.save(update_fields=["settings"])
+        _forget_what_was_written(delivery)
         audit.record(user, "delivery target chosen", delivery.name, table=target.words)
+
+
+def _forget_what_was_written(delivery: Delivery) -> None:
+    """Another database or table holds nothing from us yet, and nothing of it can be undone."""
+    delivery.ledger_key = ""
+    delivery.save(update_fields=["ledger_key"])
+    Sending.objects.filter(destination_id=delivery.id, outcome__can_undo=True).update(outcome={})
 
 
 def plan(delivery: Delivery, answers: dict[str, Any], which: Which, user: User) -> None:
@@ -89,7 +98,19 @@ def plan(delivery: Delivery, answers: dict[str, Any], which: Which, user: User) 
     if delivery.state == "draft":
         delivery.compared_with = newest_run(delivery.prediction)
     delivery.state, delivery.next_run_at, delivery.paused_because = "active", None, ""  # the clock plans anew
-    delivery.save()
+    changed = [
+        "name",
+        "which",
+        "schedule",
+        "schedule_hour",
+        "schedule_weekday",
+        "settings",
+        "compared_with",
+        "state",
+        "next_run_at",
+        "paused_because",
+    ]
+    delivery.save(update_fields=changed)
     audit.record(user, "delivery planned", delivery.name, schedule=delivery.schedule, which=which.kind)
     if answers.get("now"):
         plan_now(delivery, user)

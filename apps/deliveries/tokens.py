@@ -83,6 +83,8 @@ def read_permission(text: str, origin: str, frame: str = "") -> Permission:
     """
     kind, body, widget = _opened(text)
     if frame:
+        if origin not in {"", settings.PUBLIC_URL}:
+            raise NotAllowed("a frame asks from our own origin", 403)
         if read_frame_key(frame)[:2] != (widget.workspace_id, widget.id):
             raise NotAllowed("another widget's frame", 403)
         origin = body.get("o", "")
@@ -102,9 +104,11 @@ def _opened(text: str) -> tuple[str, dict, Widget]:
     try:
         kind, encoded, signature = text.split(".")
         body = json.loads(_unpack(encoded))
-        workspace_id, widget_id = int(body["w"]), int(body["d"])
-    except (ValueError, KeyError, TypeError) as error:
+        workspace_id, widget_id = body["w"], body["d"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise NotAllowed("malformed") from error
+    if not all(type(number) is int and 0 < number < 2**63 for number in (workspace_id, widget_id)):
+        raise NotAllowed("malformed")
     with workspace_scope(workspace_id):
         widget = Widget.objects.filter(id=widget_id).first()
         if widget is None:

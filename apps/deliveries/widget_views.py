@@ -34,6 +34,7 @@ from apps.workspaces.access import builder, viewer
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
 from einstein.ml.explain import value_words
+from einstein.outbound.addresses import HOST
 from einstein.web.clock_words import local_time
 
 logger = logging.getLogger("einstein.widget")
@@ -51,10 +52,15 @@ class WidgetForm(forms.Form):
         """Scheme, host and port of each; anything else is refused by name."""
         origins = []
         for text in self.cleaned_data["origins"].split():
-            parts = urlsplit(text)
-            if parts.scheme not in {"http", "https"} or not parts.netloc:
+            try:
+                parts = urlsplit(text)
+                host = (parts.hostname or "").encode("idna").decode()
+                port = f":{parts.port}" if parts.port else ""
+            except ValueError:
+                parts, host, port = urlsplit(""), "", ""
+            if parts.scheme not in {"http", "https"} or not HOST.fullmatch(host):
                 raise forms.ValidationError(f"{text} is no web address. Begin with https://")
-            origins.append(f"{parts.scheme}://{parts.netloc}".lower())
+            origins.append(f"{parts.scheme}://{host}{port}".lower())
         return list(dict.fromkeys(origins))
 
 
@@ -230,7 +236,7 @@ def _figure(prediction: Prediction, value: float) -> str:
 def _open(response: HttpResponse) -> HttpResponse:
     """Any page may ask; only the token decides. No cookies are read or set."""
     response["Access-Control-Allow-Origin"] = "*"
-    response["Access-Control-Allow-Headers"] = "X-Einstein-Token, X-Einstein-Frame, Content-Type"
+    response["Access-Control-Allow-Headers"] = "X-Einstein-Token, Content-Type"
     response["Access-Control-Max-Age"] = "600"
     response["Cache-Control"] = "no-store"
     response["Vary"] = "Origin"

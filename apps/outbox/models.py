@@ -95,7 +95,7 @@ class Message(TenantModel, MessageBase):
 
     dedupe_key = models.CharField(max_length=120)
     sending = models.ForeignKey(Sending, null=True, on_delete=models.SET_NULL, related_name="messages")
-    unsubscribe_url = models.CharField(max_length=400, blank=True)
+    unsubscribe_url = models.CharField(max_length=1000, blank=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["workspace", "dedupe_key"], name="one_message_per_dedupe_key")]

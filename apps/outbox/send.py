@@ -53,7 +53,7 @@ def _attempt(message: MessageBase) -> None:
     message.attempts += 1
     try:
         _deliver(message)
-    except (OSError, smtplib.SMTPException) as error:
+    except (OSError, smtplib.SMTPException, ValueError) as error:  # ValueError: what no mail can be made of
         _note_failure(message, error)
     else:
         message.state, message.sent_at, message.last_error = "sent", timezone.now(), ""
@@ -63,7 +63,8 @@ def _attempt(message: MessageBase) -> None:
 def _note_failure(message: MessageBase, error: Exception) -> None:
     refused = isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPSenderRefused | smtplib.SMTPDataError)
     message.last_error = f"{type(error).__name__}: {error}"[:500]
-    again = None if refused and _is_permanent(error) else next_try(message.attempts)
+    hopeless = isinstance(error, ValueError) or (refused and _is_permanent(error))
+    again = None if hopeless else next_try(message.attempts)
     if again is None:
         message.state = "dead"
     else:

@@ -28,7 +28,7 @@ def write_email(
     """Queue one e-mail, as part of a `sending` where it is one."""
     values = {
         "to": to,
-        "subject": subject[:250],
+        "subject": " ".join(subject.split())[:250],
         "text": text,
         "html": html,
         "message_id": make_msgid(domain="einstein"),

@@ -191,6 +191,7 @@ class ScorePages(CursorPagination):
     """Pages that stay right while scores change: the place is a score, not a number of rows."""
 
     page_size, max_page_size, page_size_query_param, ordering = 100, 1000, "limit", ("-value", "id")
+    offset_cutoff = None  # with many equal scores the offset among them grows past any limit
 
 
 class StoredScores(ListAPIView):

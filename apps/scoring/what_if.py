@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from apps.datasets.records import record_of
 from apps.predictions.models import Prediction
 from apps.scoring.model_cache import model_of
@@ -29,6 +31,7 @@ class Knob:
     low: float = 0.0
     high: float = 0.0
     step: str = "1"
+    decimal: str = "."
     levels: list[str] = field(default_factory=list)
 
 
@@ -54,7 +57,16 @@ def _knob(spec: FieldSpec, reference: dict[str, Any], value: str | None) -> Knob
             return None  # a slider has no place for a blank
         low, high = min(reference["min"], at), max(reference["max"], at)
         whole = all(float(number).is_integer() for number in (low, high, at)) and high - low >= 2
-        return Knob(spec.name, value or "", "number", float(at), low, high, "1" if whole else "any")
+        return Knob(
+            spec.name,
+            value or "",
+            "number",
+            float(at),
+            low,
+            high,
+            "1" if whole else "any",
+            spec.options.get("decimal", "."),
+        )
     levels = list(reference.get("levels", {}))
     if spec.family == "category" and 1 < len(levels) <= MOST_LEVELS:
         return Knob(spec.name, value or "", "choice", levels=sorted({*levels, *([value] if value else [])}))
@@ -66,7 +78,7 @@ def what_if(prediction: Prediction, score: Score, record: dict[str, Any], change
     model = model_of(score.version)
     knobs = {knob.field: knob for knob in knobs_of(prediction, score, record)}
     kept = {
-        name: _shortened(value)
+        name: _as_written(knobs[name], str(value).strip())
         for name, value in changes.items()
         if name in knobs and _differs(knobs[name], str(value).strip())
     }
@@ -82,17 +94,17 @@ def _differs(knob: Knob, value: str) -> bool:
     if knob.kind == "choice":
         return value in knob.levels and value != knob.value
     try:
-        return float(value) != knob.at
+        number = float(value)
     except ValueError:
         return False
+    return number != knob.at and knob.low <= number <= knob.high
 
 
-def _shortened(value: str) -> str:
-    """A slider's place as somebody would write it."""
-    try:
-        return f"{float(value):.6g}"
-    except ValueError:
-        return value.strip()
+def _as_written(knob: Knob, value: str) -> str:
+    """A slider's place as the field's values are written; a choice as it is."""
+    if knob.kind == "choice":
+        return value
+    return np.format_float_positional(float(f"{float(value):.6g}"), trim="-").replace(".", knob.decimal)
 
 
 def _before(model: Model, record: dict[str, Any]) -> float:

@@ -39,7 +39,7 @@ def change_sentence(prediction: Prediction, change: Change) -> str:
         if abs(amount) >= LEAST_CHANGE or (prediction.task == "regression" and amount)
     ]
     if not parts:
-        return "It is as good as the same."
+        return "The score is about the same."
     return f"{', '.join(parts)}.".capitalize()
 
 

@@ -199,3 +199,13 @@ def test_by_clicks_a_dataset_gets_an_address_and_shows_what_came(client, owner, 
     )
     page = client.get(f"/w/{workspace.slug}/datasets/{dataset.id}/source/").content.decode()
     assert "On their way" in page
+
+
+def test_records_sent_before_the_key_field_was_changed_are_refused_and_block_nobody(send, customers, perform_runs):
+    send([{"id": "C1", "plan": "Basic"}])
+    customers.key_field = "number"
+    customers.save()
+    begin_taking(customers.workspace_id, customers.id)
+    with pytest.raises(AssertionError, match="Send them again"):
+        perform_runs()
+    assert PushedBatch.objects.get().state == "refused"

@@ -10,6 +10,7 @@ from apps.deliveries import plan as planning
 from apps.deliveries import setup
 from apps.deliveries.channels.base.database import Target
 from apps.deliveries.forms import own_target
+from apps.deliveries.selection import Which
 from apps.outbox.models import Attempt, Message, Sending
 from apps.runs.models import Run
 from apps.scoring.score import newest_run
@@ -284,3 +285,89 @@ def test_an_older_write_that_comes_late_changes_nothing(crm, own_table, deliver,
     own_table.save()
     deliver(own_table)
     assert crm.scores("einstein_churn", "record_key", "score", "band")[top][0] == 0.11
+
+
+def test_another_database_holds_nothing_yet(crm, own_table, deliver, owner, history):
+    planning.plan_now(own_table, owner)
+    deliver(own_table)
+    crm.run("DROP TABLE einstein_churn")
+    setup.change_connection(own_table, {"host": "localhost"}, {"password": PASSWORD}, owner)
+    setup.change_connection(own_table, {"host": "127.0.0.1"}, {"password": PASSWORD}, owner)
+    planning.plan_now(own_table, owner)
+    deliver(own_table)
+    assert len(crm.scores("einstein_churn", "record_key", "score", "band")) == len(history)
+
+
+def test_a_second_attempt_after_the_commit_leaves_the_undo_as_it_was(crm, to_accounts, deliver, owner, monkeypatch):
+    from apps.deliveries.channels.base import database
+
+    planning.plan_now(to_accounts, owner)
+
+    def dies_after_the_commit(*_):
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database.DatabaseChannel, "_receipt", dies_after_the_commit)
+        deliver(to_accounts)
+    assert newest(to_accounts).state == "waiting"
+    assert crm.scores() != {}
+    Sending.objects.update(due_at=newest(to_accounts).created_at)
+    deliver(to_accounts)
+    planning.undo(newest(to_accounts), to_accounts, owner)
+    deliver(to_accounts)
+    assert crm.scores() == {}
+
+
+def test_a_crossing_is_written_though_newer_scores_took_its_place(
+    crm, make_delivery, deliver, owner, score_again, history
+):
+    delivery = make_delivery(crm.kind, writer(crm.server), SECRET, target=crm.target, which=Which("rises", limit=0.9))
+    low = history["key"].iloc[-1]
+    score_again(with_scores(**{low.replace("-", "_"): 0.95}))
+    score_again(lambda table: table)
+    deliver(delivery)
+    assert list(crm.scores()) == [low]
+
+
+def test_older_scores_are_not_laid_over_newer_ones_by_trying_again(
+    crm, to_accounts, deliver, owner, score_again, history
+):
+    planning.plan_now(to_accounts, owner)
+    Sending.objects.update(state="dead")
+    top = history["key"].iloc[0]
+    score_again(with_scores(**{top.replace("-", "_"): 0.5}))
+    deliver(to_accounts)
+    old = Sending.objects.order_by("id").first()
+    planning.replay(old, to_accounts, owner)
+    deliver(to_accounts)
+    old.refresh_from_db()
+    assert (old.state, old.last_error) == ("dropped", "Newer scores have arrived since.")
+    assert crm.scores()[top][0] == 0.5
+
+
+def test_undo_pressed_twice_undoes_once(crm, to_accounts, deliver, owner):
+    planning.plan_now(to_accounts, owner)
+    deliver(to_accounts)
+    written = newest(to_accounts)
+    assert planning.undo(written, to_accounts, owner) == planning.undo(written, to_accounts, owner)
+    deliver(to_accounts)
+    assert (crm.scores(), to_accounts.state) == ({}, "paused")
+
+
+def test_a_table_without_transactions_is_refused(mariadb, history, make_delivery, deliver, owner):
+    crm = Crm("mysql", InCrm(mariadb), history["key"].tolist())
+    crm.run("ALTER TABLE accounts ENGINE=MyISAM")
+    delivery = make_delivery("mysql", writer(crm.server), SECRET, target=crm.target)
+    planning.plan_now(delivery, owner)
+    deliver(delivery)
+    assert "knows no transactions" in newest(delivery).last_error
+    assert crm.scores() == {}
+
+
+def test_a_sending_that_ends_its_worker_again_and_again_is_given_up(crm, to_accounts, deliver, owner):
+    from apps.outbox.retries import RETRY_SECONDS
+
+    planning.plan_now(to_accounts, owner)
+    Sending.objects.update(attempts=len(RETRY_SECONDS) + 1)
+    deliver(to_accounts)
+    assert newest(to_accounts).state == "dead"

@@ -12,6 +12,7 @@ WAITING = """
 SELECT workspace_id, id FROM (
     SELECT DISTINCT ON (s.destination_id) d.workspace_id, d.id, s.due_at
       FROM outbox_sending s JOIN deliveries_delivery d ON d.id = s.destination_id AND d.state = 'active'
+      JOIN predictions_prediction p ON p.id = d.prediction_id AND p.state NOT IN ('archived', 'deleted')
      WHERE s.state = 'waiting' ORDER BY s.destination_id, s.id) first
  WHERE due_at <= now() AND NOT EXISTS (
     SELECT 1 FROM runs_run r WHERE r.workspace_id = first.workspace_id AND r.unique_key = 'deliver:' || first.id

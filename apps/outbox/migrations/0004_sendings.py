@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='message',
             name='unsubscribe_url',
-            field=models.CharField(blank=True, max_length=400),
+            field=models.CharField(blank=True, max_length=1000),
         ),
         migrations.CreateModel(
             name='Sending',

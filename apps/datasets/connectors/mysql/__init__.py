@@ -28,14 +28,14 @@ class MySQL(SqlConnector):
     )  # fmt: skip
 
     def engine(self) -> sa.Engine:
-        return sa.create_engine("mysql+pymysql://", creator=self._connect, poolclass=sa.NullPool)
+        return sa.create_engine("mysql+pymysql://", creator=lambda: self._connect(), poolclass=sa.NullPool)
 
-    def _connect(self) -> Any:
+    def _connect(self, read_seconds: int = 120) -> Any:
         """The driver is handed a socket to the checked address; the name stays for the certificate."""
         host, port = str(self.settings["host"]), int(self.settings.get("port") or self.port)
         made = pymysql.connect(
             host=host, port=port, database=self.settings["database"], user=self.settings["user"], password=self.secret.get("password") or "",
-            ssl=self._tls(), charset="utf8mb4", read_timeout=120, write_timeout=30, defer_connect=True, local_infile=False,
+            ssl=self._tls(), charset="utf8mb4", read_timeout=read_seconds, write_timeout=30, defer_connect=True, local_infile=False,
         )  # fmt: skip
         channel = connect(host, port)
         # The server speaks first; one that stays silent must not hold the worker until the read time-out.

@@ -103,6 +103,11 @@ class Channel(ABC):
     def send(self, parcel: Parcel) -> Receipt:
         """Deliver. Safe to be called again for the same sending. Raises `OutboundProblem` to be tried again, `Undeliverable`, `Held`."""
 
+    @classmethod
+    def replaces(cls, settings: dict[str, Any]) -> bool:
+        """Whether what is sent takes the place of what was sent before."""
+        return cls.supersedes
+
     def learn(self) -> dict[str, Any]:
         """Settings that the first successful test fixes, such as a server's fingerprint."""
         return {}

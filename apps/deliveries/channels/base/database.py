@@ -140,7 +140,7 @@ class DatabaseChannel(Channel):
                     _hold_if_much(self.settings, difference, parcel)
                 parcel.work.stage(f"Write {difference.rows.num_rows:,} rows", target.words)
                 wanted = _as_written(difference.rows, target, self.settings)
-                written = self.write(target, wanted, home / "before", parcel.work.check)
+                written = self.write(target, wanted, home / "before", lambda: _keep_before(parcel, home / "before"))
                 ledger = difference.next_ledger(home / "ledger.parquet", written.missing)
             return self._receipt(parcel, difference, written, home / "before", ledger)
 
@@ -163,7 +163,6 @@ class DatabaseChannel(Channel):
         home = storage.key_for(
             parcel.workspace.id, "deliveries", parcel.delivery.id, f"{parcel.sending.id}-{parcel.work.lease}"
         )
-        storage.put(before, f"{home}/before")
         storage.put(ledger, f"{home}/ledger.parquet")
         fresh_key = ""
         if difference.fresh_keys and self.target.own:
@@ -174,14 +173,20 @@ class DatabaseChannel(Channel):
             storage.put(before.parent / "fresh.parquet", fresh_key)
         kept = parcel.delivery.ledger_key
         outcome = difference.facts() | {
-            "missing": len(written.missing), "missing_keys": sorted(written.missing)[:SHOWN_ROWS], "before": f"{home}/before", "fresh": fresh_key,
+            "missing": len(written.missing), "missing_keys": sorted(written.missing)[:SHOWN_ROWS], "before": parcel.sending.facts["before"], "fresh": fresh_key,
             "ledger_before": kept, "ledger": f"{home}/ledger.parquet", "can_undo": difference.rows.num_rows > 0,
         }  # fmt: skip
         words = f"{written.matched:,} of {difference.rows.num_rows:,} changed rows written; {difference.unchanged:,} were as they should be."
         expected, holds = difference.rows.num_rows + difference.unchanged, written.matched + difference.unchanged
 
         def keep() -> None:
-            Delivery.objects.filter(id=parcel.delivery.id).update(ledger_key=f"{home}/ledger.parquet")
+            now = Delivery.objects.select_for_update().get(id=parcel.delivery.id)
+            same = all(
+                now.settings.get(name) == parcel.delivery.settings.get(name)
+                for name in ("host", "port", "database", "target")
+            )
+            if same:  # otherwise somebody pointed it elsewhere while we wrote
+                Delivery.objects.filter(id=now.id).update(ledger_key=f"{home}/ledger.parquet")
             # Only the newest write can be taken back; the one before needs its files no longer.
             Sending.objects.filter(destination_id=parcel.delivery.id, state="arrived", outcome__can_undo=True).exclude(
                 id=parcel.sending.id
@@ -281,6 +286,18 @@ def _difference(
 
         fresh = rows.filter(rows.column("fresh")).column("key").to_pylist()
         yield Difference(rows, unchanged, known, changed_band, fresh, next_ledger)
+
+
+def _keep_before(parcel: Parcel, before: Path) -> None:
+    """Right before the commit: store what was there, for an undo. A second attempt after a commit must not take our own values for it."""
+    parcel.work.check()
+    if "before" in parcel.sending.facts:
+        return
+    key = storage.key_for(parcel.workspace.id, "deliveries", parcel.delivery.id, f"{parcel.sending.id}-before")
+    storage.put(before, key)
+    with parcel.work.fenced():
+        parcel.sending.facts["before"] = key
+        parcel.sending.save(update_fields=["facts"])
 
 
 def _hold_if_much(settings: dict[str, Any], difference: Difference, parcel: Parcel) -> None:

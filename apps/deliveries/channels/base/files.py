@@ -49,6 +49,10 @@ class FileChannel(Channel):
         self._source().files()
         return f"It works: {self.place} can be reached. Whether a file can be written there is seen with the first one."
 
+    @classmethod
+    def replaces(cls, settings: dict[str, Any]) -> bool:
+        return settings.get("naming") == "same"
+
     def learn(self) -> dict[str, Any]:
         return self._source().learn()
 

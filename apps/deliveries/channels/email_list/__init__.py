@@ -21,10 +21,12 @@ from apps.outbox.write import write_email
 from apps.predictions.models import Prediction
 from einstein.ml.explain import value_words
 from einstein.outbound.addresses import OutboundProblem
+from einstein.storage import sha256_of_text
 from einstein.web.clock_words import local_time
 from einstein.web.templatetags.words import plural, score
 
 MOST_RECIPIENTS, MOST_RECORDS, REASONS = 500, 100, 2
+MOST_ADDRESS = 254
 MOST_LOOKED_AT = 50_000  # records that may be dealt out to owners
 LEAVE_SALT = "einstein.list.leave"
 
@@ -67,7 +69,10 @@ class EmailList(Channel):
         if len(addresses) > MOST_RECIPIENTS:
             raise OutboundProblem(f"More than {MOST_RECIPIENTS} addresses are not possible. Use a group address.")
         if field:
-            profile = prediction.dataset.fields.get(name=field).profile
+            known = prediction.dataset.fields.filter(name=field).first()
+            if known is None:
+                raise OutboundProblem(f"{prediction.dataset.name} has no field {field} any more. Pick another.")
+            profile = known.profile
             values = [value for value, _ in profile.get("top", [])]
             if values and not any(is_address(value) for value in values):
                 raise OutboundProblem(
@@ -157,7 +162,7 @@ class EmailList(Channel):
         }  # fmt: skip
         text, html = (render_to_string(f"deliveries/email/list.{ending}", context) for ending in ("txt", "html"))
         write_email(
-            address, subject, text, html, dedupe_key=f"sending:{parcel.sending.id}:{address}"[:120], sending=parcel.sending, unsubscribe_url=leave
+            address, subject, text, html, dedupe_key=f"sending:{parcel.sending.id}:{sha256_of_text(address)}", sending=parcel.sending, unsubscribe_url=leave
         )  # fmt: skip
 
 
@@ -179,11 +184,12 @@ def shown_limit(prediction: Prediction, limit: float) -> str:
 
 
 def is_address(text: str) -> bool:
+    """Whether mail can be sent there: at most 254 characters (RFC 5321), and of letters that every mail server knows."""
     try:
         validate_email(text)
     except ValidationError:
         return False
-    return True
+    return len(text) <= MOST_ADDRESS and text.isascii()
 
 
 def leave_token(workspace_id: int, delivery_id: int, address: str) -> str:

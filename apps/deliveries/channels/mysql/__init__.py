@@ -15,7 +15,8 @@ from apps.datasets.connectors.base import SourceProblem
 from apps.datasets.connectors.mysql import MySQL
 from apps.deliveries.channels.base.database import SHOWN_ROWS, DatabaseChannel, Target, Written
 
-BATCH = 1000
+BATCH, RAW_KEY = 1000, "einstein_key"
+WRITE_SECONDS = 3600
 LOCK_SECONDS = 30
 NO_RIGHT, NO_TABLE, NO_COLUMN, BAD_VALUE, LOCKED = (
     {1142, 1044, 1143},
@@ -65,7 +66,7 @@ class MySQLTable(DatabaseChannel):
         """A transaction that commits at the end. A table of our own is made before it, because making one ends a transaction."""
         source = self._source()
         try:
-            connection = source._connect()
+            connection = source._connect(WRITE_SECONDS)
             try:
                 cursor = connection.cursor()
                 cursor.execute(
@@ -74,6 +75,7 @@ class MySQLTable(DatabaseChannel):
                 cursor.execute("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
                 if target.own:
                     cursor.execute(self._make(target))
+                self._refuse_without_transactions(cursor, target)
                 connection.begin()
                 yield cursor
                 connection.commit()
@@ -82,19 +84,35 @@ class MySQLTable(DatabaseChannel):
         except pymysql.MySQLError as error:
             raise SourceProblem(_explained(source, target, error)) from error
 
+    @staticmethod
+    def _refuse_without_transactions(cursor: Any, target: Target) -> None:
+        """MyISAM and its kin keep what was written half: neither all-or-nothing nor trying out would be true there."""
+        cursor.execute("SELECT engine FROM information_schema.tables WHERE table_schema = coalesce(%s, database()) AND table_name = %s",
+                       [target.schema or None, target.table])  # fmt: skip
+        found = cursor.fetchone()
+        if found and found[0] and found[0].lower() != "innodb":
+            raise SourceProblem(
+                f"{target.words} is kept by {found[0]}, which knows no transactions, so a broken write would stay half done. Change it to InnoDB."
+            )
+
     def _make(self, target: Target) -> str:
         columns = ", ".join(f"{_quoted(name)} {OWN_TYPES[value]}" for value, name in target.columns.items())
         return f"CREATE TABLE IF NOT EXISTS {_table(target)} ({_quoted(target.key)} varchar(300) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PRIMARY KEY, {columns}) ENGINE=InnoDB"
 
     def _stage(self, cursor: Any, target: Target, rows: pa.Table) -> None:
         """The staging table has the types of the target, so that a value that does not fit is named before anything is written."""
-        index = f"INDEX ({_quoted(target.key)}{self._prefix(cursor, target)})"
-        cursor.execute(
-            f"CREATE TEMPORARY TABLE einstein_staging ({index}) ENGINE=InnoDB AS SELECT {_names(target)} FROM {_table(target)} LIMIT 0"
+        # The key as we have it goes along: the column's type may write it otherwise.
+        declared = (
+            f"{RAW_KEY} varchar(300) CHARACTER SET utf8mb4, INDEX ({_quoted(target.key)}{self._prefix(cursor, target)})"
         )
-        insert = f"INSERT INTO einstein_staging VALUES ({', '.join(['%s'] * (1 + len(target.columns)))})"
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE einstein_staging ({declared}) ENGINE=InnoDB AS SELECT {_names(target)} FROM {_table(target)} LIMIT 0"
+        )
+        insert = f"INSERT INTO einstein_staging ({RAW_KEY}, {_names(target)}) VALUES ".replace("%", "%%")
+        insert += f"({', '.join(['%s'] * (2 + len(target.columns)))})"
         for batch in rows.to_batches(BATCH):
-            cursor.executemany(insert, list(zip(*(column.to_pylist() for column in batch.columns), strict=True)))
+            columns = [column.to_pylist() for column in batch.columns]
+            cursor.executemany(insert, list(zip(columns[0], *columns, strict=True)))
 
     @staticmethod
     def _prefix(cursor: Any, target: Target) -> str:
@@ -137,7 +155,7 @@ class MySQLTable(DatabaseChannel):
     def _missing(self, cursor: Any, target: Target) -> set[str]:
         key = _quoted(target.key)
         cursor.execute(
-            f"SELECT CAST(s.{key} AS CHAR) FROM einstein_staging s WHERE NOT EXISTS (SELECT 1 FROM {_table(target)} t WHERE t.{key} = s.{key})"
+            f"SELECT s.{RAW_KEY} FROM einstein_staging s WHERE NOT EXISTS (SELECT 1 FROM {_table(target)} t WHERE t.{key} = s.{key})"
         )
         return {row[0] for row in cursor.fetchall()}
 

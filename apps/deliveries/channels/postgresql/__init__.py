@@ -19,7 +19,7 @@ STATEMENT_SECONDS, LOCK_SECONDS = 3600, 30
 BATCH = 50_000
 OWN_TYPES = {"score": "double precision", "band": "text", "predicted": "text", "reasons": "text", "as_of": "timestamptz", "model_version": "integer",
              "expires_at": "timestamptz"}  # fmt: skip
-STAGING = sql.Identifier("einstein_staging")
+STAGING, RAW_KEY = sql.Identifier("einstein_staging"), "einstein_key"
 
 
 class PostgreSQLTable(DatabaseChannel):
@@ -31,13 +31,14 @@ class PostgreSQLTable(DatabaseChannel):
         self, target: Target, rows: pa.Table, before: Path, check: Callable[[], None], *, keep: bool = True
     ) -> Written:
         with self._writing(target) as connection:
-            self._stage(connection, target, _csv_of(rows))
+            # The key as we have it goes along: the column's type may write it otherwise.
+            self._stage(connection, target, _csv_of(rows.append_column(RAW_KEY, rows.column(0))))
             _copy_out(connection, self._before(target), before)
             shown = connection.execute(self._before(target) + sql.SQL(f" LIMIT {SHOWN_ROWS}")).fetchall()
             names = [target.key, *target.columns.values()]
             matched = connection.execute(self._upsert(target) if target.own else self._update(target)).rowcount
             missing = set()
-            if not target.own and matched != rows.num_rows:
+            if not target.own:
                 missing, matched = self._missing(connection, target, rows.num_rows)
             check()
             if not keep:
@@ -48,7 +49,7 @@ class PostgreSQLTable(DatabaseChannel):
 
     def restore(self, target: Target, before: Path, fresh: list[str], check: Callable[[], None]) -> int:
         with self._writing(target) as connection:
-            self._stage(connection, target, _pieces(before), "TEXT")
+            self._stage(connection, target, _pieces(before), restored=True)
             restored = connection.execute(self._update(target)).rowcount
             if fresh:
                 gone = sql.SQL("DELETE FROM {} WHERE {} = ANY(%s)").format(_table(target), sql.Identifier(target.key))
@@ -83,16 +84,17 @@ class PostgreSQLTable(DatabaseChannel):
         )
 
     def _stage(
-        self, connection: psycopg.Connection, target: Target, pieces: Iterator[bytes], form: str = "CSV"
+        self, connection: psycopg.Connection, target: Target, pieces: Iterator[bytes], *, restored: bool = False
     ) -> None:
         """The staging table has the types of the target, so that a value that does not fit is named before anything is written."""
         names = _names(target)
-        connection.execute(
-            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-                STAGING, names, _table(target)
-            )
-        )
-        with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN (FORMAT {})").format(STAGING, sql.SQL(form))) as copy:
+        make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, NULL::text AS {} FROM {} WITH NO DATA")
+        connection.execute(make.format(STAGING, names, sql.Identifier(RAW_KEY), _table(target)))
+        columns = names if restored else sql.SQL("{}, {}").format(names, sql.Identifier(RAW_KEY))
+        form = sql.SQL("TEXT" if restored else "CSV")
+        with connection.cursor().copy(
+            sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(STAGING, columns, form)
+        ) as copy:
             for piece in pieces:
                 copy.write(piece)
         connection.execute(sql.SQL("ANALYZE {}").format(STAGING))
@@ -131,8 +133,8 @@ class PostgreSQLTable(DatabaseChannel):
         """(keys that the target has no row for, how many it has)."""
         key = sql.Identifier(target.key)
         found = connection.execute(
-            sql.SQL("SELECT s.{}::text FROM {} s WHERE NOT EXISTS (SELECT 1 FROM {} t WHERE t.{} = s.{})").format(
-                key, STAGING, _table(target), key, key
+            sql.SQL("SELECT s.{} FROM {} s WHERE NOT EXISTS (SELECT 1 FROM {} t WHERE t.{} = s.{})").format(
+                sql.Identifier(RAW_KEY), STAGING, _table(target), key, key
             )
         )
         missing = {row[0] for row in found}
