@@ -157,7 +157,7 @@ class EmailList(Channel):
         leave = f"{installation.PUBLIC_URL}/lists/{leave_token(parcel.workspace.id, parcel.delivery.id, address)}/"
         context = {
             "prediction": prediction, "workspace": workspace, "delivery": parcel.delivery, "subject": subject, "tag": parcel.delivery.name, "noun": noun,
-            "rule": parcel.which.words(plural(noun), shown_limit(prediction, parcel.which.limit)), "rows": list(_shown(rows, prediction, base)),
+            "rule": _rule(parcel, plural(noun)), "rows": list(_shown(rows, prediction, base)),
             "as_of": local_time(parcel.run.as_of, workspace.zone), "url": f"{base}/scores/", "leave": leave,
         }  # fmt: skip
         text, html = (render_to_string(f"deliveries/email/list.{ending}", context) for ending in ("txt", "html"))
@@ -176,6 +176,13 @@ def _shown(rows: list[dict[str, Any]], prediction: Prediction, base: str) -> Ite
             "reasons": [value_words(reason["field"], reason["value"]) for reason in reasons], "url": f"{base}/records/{quote(row['key'], safe='')}/",
             "before": score(row["before"], prediction.task) if row["before"] is not None else "",
         }  # fmt: skip
+
+
+def _rule(parcel: Parcel, nouns: str) -> str:
+    """What the list holds, as its first sentence says it."""
+    if parcel.which.kind == "all":
+        return f"The {nouns} with the highest scores"
+    return parcel.which.words(nouns, shown_limit(parcel.prediction, parcel.which.limit))
 
 
 def shown_limit(prediction: Prediction, limit: float) -> str:
