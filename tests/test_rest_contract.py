@@ -29,7 +29,7 @@ OPERATIONS = [
     "predictions",
     "mint_widget_token",
 ]
-EXAMPLES = 40
+EXAMPLES = 25
 
 
 @pytest.fixture

@@ -1,9 +1,14 @@
-"""A database is connected in a real browser, read again with changes, and a renamed field is accepted with one click."""
+"""A database is connected in a real browser, read again with changes, and a renamed field is accepted with one click.
+
+EINSTEIN_WHOLE_WAY=1 goes on: train, score, and write back into the same database.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 
+import psycopg
 import pytest
 
 from tests.e2e.conftest import DATA
@@ -15,7 +20,6 @@ from tests.servers import PASSWORD, OtherPostgres
 def customers(stack):
     """The small Telco table in a PostgreSQL of the customer's own."""
     import pandas as pd
-    import psycopg
 
     server = OtherPostgres(stack.var / "customer").start_fresh()
     table = pd.read_csv(DATA / "telco_small.csv", dtype=str, keep_default_na=False)
@@ -92,4 +96,51 @@ def test_a_database_becomes_a_dataset_that_keeps_itself_up_to_date(stack, page, 
     page.wait_for_selector("article:has-text('MonthlyCharges')")
     record_property(
         "A source read three times, with a renamed field", f"{click.clicks} clicks, {time.monotonic() - began:.0f} s"
+    )
+
+    if "EINSTEIN_WHOLE_WAY" in os.environ:
+        train_score_and_write_back(stack, page, customers, click, record_property, began)
+
+
+def train_score_and_write_back(stack, page, customers, click, record_property, began) -> None:
+    """The rest of the way, which takes a training of a minute."""
+    click("text=Use in a prediction")
+    page.fill("[name=name]", "Customer churn")
+    click("text=Continue")
+    click("text=Continue")
+    click("label:has-text('Churn')")
+    page.wait_for_selector("text=records have a known outcome")
+    click("text=Continue")
+    page.wait_for_selector("text=/Score (199|200)/")
+    click("text=Continue")
+    page.wait_for_selector("text=What may it learn from?")
+    click("text=Continue")
+    click("text=Continue")
+    page.wait_for_selector("text=Ready to build")
+    click("text=Build the prediction")
+    page.wait_for_selector("text=How good is it?", timeout=240_000)
+    click("text=Enable this version")
+    page.wait_for_selector("text=of 1,599", timeout=60_000)
+
+    click("nav.tabs a:has-text('Deliveries')")
+    click("text=Add a delivery")
+    click("a.card:has-text('PostgreSQL')")
+    assert page.input_value("[name=port]") == str(customers.port), "the source's own connection is proposed"
+    page.fill("[name=user]", "writer")
+    click("button:has-text('Continue')")
+    page.wait_for_selector("text=Which table?")
+    click("button:has-text('Continue')")
+    page.wait_for_selector("text=Which scores, and when?")
+    click("text=Switch it on")
+    page.wait_for_selector("text=/\\d+ of \\d+ customers arrived/", timeout=60_000)
+    scored = stack.sql("SELECT s.key, s.value FROM scoring_score s JOIN predictions_prediction p ON p.id = s.prediction_id WHERE p.name = 'Customer churn' "
+                       "AND s.workspace_id = (SELECT id FROM workspaces_workspace WHERE name = 'Northwind')")  # fmt: skip
+    with psycopg.connect(customers.admin) as connection:
+        assert sorted(connection.execute("SELECT record_key, score FROM einstein_customer_churn").fetchall()) == sorted(
+            scored
+        )
+    assert len(scored) >= 199
+    record_property(
+        "From sign-up over three readings and training to scores in the customer's own PostgreSQL",
+        f"{click.clicks} clicks, {time.monotonic() - began:.0f} s",
     )
