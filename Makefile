@@ -10,7 +10,8 @@ run: .venv/run
 
 test: .venv/dev
 	$(BIN)/python tests/ensure_tools.py
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -n 2 -m "not alone"
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -32,7 +33,7 @@ bench-floor: .venv/dev
 
 screenshots: .venv/dev
 	$(BIN)/python tests/ensure_tools.py
-	EINSTEIN_ALL_SCREENS=1 $(BIN)/python -m pytest tests/e2e/test_screens.py -s
+	EINSTEIN_PICTURES=1 $(BIN)/python -m pytest tests/e2e/test_screens.py -s
 
 clean:
 	rm -rf .venv var screenshots

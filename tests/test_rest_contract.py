@@ -29,7 +29,7 @@ OPERATIONS = [
     "predictions",
     "mint_widget_token",
 ]
-EXAMPLES = 25
+EXAMPLES = 40
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from apps.predictions.models import ModelVersion, Prediction
 from apps.workspaces.models import User
 from apps.workspaces.people import create_workspace
 from apps.workspaces.scope import workspace_scope
-user = User.objects.create_user("kills@brightline.example", None, name="Kills")
-workspace = create_workspace("Kills", user)
+user = User.objects.create_user("delivery-kills@brightline.example", None, name="Kills")
+workspace = create_workspace("Delivery kills", user)
 plan = {{"schedule": "run", "hour": 8, "weekday": 0, "hold_percent": 0, "expires_days": 7}}
 with workspace_scope(workspace.id):
     dataset = Dataset.objects.create(name="Customers", key_field="id", owner=user)

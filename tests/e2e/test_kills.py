@@ -11,7 +11,7 @@ from tests.e2e.conftest import DATA
 from tests.e2e.stack import make_prediction, run_python, start_training, state_of, wait_for
 
 PICKED_UP_SECONDS = 60
-LONG_TRAINING = '{"trials": 9, "threads": 1}'
+LONG_TRAINING = '{"trials": 14, "threads": 1}'
 
 
 @pytest.fixture(scope="module")

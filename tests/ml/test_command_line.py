@@ -62,7 +62,8 @@ def test_a_training_is_stopped_within_two_seconds_and_leaves_no_half_model(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.alone
 def test_ten_seconds_are_enough_for_a_model(tmp_path):
     facts = json.loads(call("train", FILE, "--target", "Churn", "--budget", "10", "--out", tmp_path / "m").stdout)
-    assert facts["tried"] >= 1  # on a busy machine one is all that fits; there is always one
+    assert facts["tried"] >= 2
     assert facts["metrics"]["auc"]["value"] > 0.7
