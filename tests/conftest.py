@@ -216,6 +216,15 @@ def mariadb():
 
 
 @pytest.fixture
+def salesforce():
+    from tests.salesforce import Salesforce
+
+    server = Salesforce()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def sftp(tmp_path):
     from tests.servers import SFTP
 

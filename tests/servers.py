@@ -246,7 +246,7 @@ class Web:
             def do_GET(self) -> None:  # noqa: N802 the library's name
                 answer(self)
 
-            do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815
+            do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass

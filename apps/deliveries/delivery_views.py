@@ -19,7 +19,7 @@ from apps.datasets.sources import split_answers
 from apps.deliveries import setup
 from apps.deliveries.channels import registry
 from apps.deliveries.channels.base import Channel
-from apps.deliveries.channels.base.database import DatabaseChannel
+from apps.deliveries.channels.base.table import TableChannel
 from apps.deliveries.channels.email_list import read_leave_token, shown_limit
 from apps.deliveries.forms import ColumnsForm, PlanForm, guessed_columns, own_target
 from apps.deliveries.models import Delivery, OptOut
@@ -100,18 +100,18 @@ def change_connection(request: HttpRequest, prediction_id: int, delivery_id: int
 def target(request: HttpRequest, prediction_id: int, delivery_id: int) -> HttpResponse:
     """Which table is written to: a new one, or one of the customer's with its columns."""
     delivery = _delivery(prediction_id, delivery_id)
-    channel, problem, tables, form, chosen = _database(delivery), "", [], None, _chosen_table(request, delivery)
+    channel, problem, tables, form, chosen = _table_channel(delivery), "", [], None, _chosen_table(request, delivery)
     try:
         tables = channel.tables()
         schema = "public" if ("public" in {schema for schema, _ in tables} or delivery.kind == "postgresql") else ""
         own = own_target(delivery.prediction, schema)
-        if request.method == "POST" and request.POST.get("choice") == "own":
+        if request.method == "POST" and request.POST.get("choice") == "own" and channel.makes_tables:
             setup.point_at(delivery, own, request.user)
             return redirect("plan_delivery", request.workspace.slug, prediction_id, delivery_id)
         if chosen is not None and tuple(chosen) in tables:
-            columns = channel.columns_of(*chosen)
-            guesses = guessed_columns(columns, delivery.prediction.dataset.key_field)
-            form = ColumnsForm(columns, request.POST if "key" in request.POST else None, initial=guesses)
+            columns, keys = channel.columns_of(*chosen), channel.keys_of(*chosen)
+            guesses = guessed_columns(columns, keys, delivery.prediction.dataset.key_field)
+            form = ColumnsForm(columns, keys, request.POST if "key" in request.POST else None, initial=guesses)
             if form.is_bound and form.is_valid():
                 setup.point_at(delivery, form.target(*chosen), request.user)
                 return redirect("plan_delivery", request.workspace.slug, prediction_id, delivery_id)
@@ -155,7 +155,7 @@ def delivery(request: HttpRequest, prediction_id: int, delivery_id: int) -> Http
         "undoable": next((sending for sending in sendings if sending.outcome.get("can_undo")), None), "dry_run": latest("dry_run", found.id),
         "rule": which.words(plural(prediction.dataset.noun), shown_limit(prediction, which.limit)),
         "channel_place": channel.place,
-        "target": channel.target if isinstance(channel, DatabaseChannel) and found.settings.get("target") else None,
+        "target": channel.target if isinstance(channel, TableChannel) and found.settings.get("target") else None,
         "signing_secret": setup.kept_secret(found).get("signing_secret", "") if request.membership.may("builder") else "",
     }  # fmt: skip
     return render(request, "deliveries/_sendings.html" if request.htmx else "deliveries/delivery.html", context)
@@ -235,9 +235,9 @@ def _delivery(prediction_id: int, delivery_id: int) -> Delivery:
     )
 
 
-def _database(delivery: Delivery) -> DatabaseChannel:
+def _table_channel(delivery: Delivery) -> TableChannel:
     channel = registry()[delivery.kind](delivery.settings, setup.kept_secret(delivery))
-    if not isinstance(channel, DatabaseChannel):
+    if not isinstance(channel, TableChannel):
         raise Http404
     return channel
 

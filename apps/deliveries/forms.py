@@ -8,7 +8,8 @@ from typing import Any
 from django import forms
 
 from apps.datasets.forms import WEEKDAYS
-from apps.deliveries.channels.base.database import EXPIRES_DAYS, HOLD_PERCENT, OWN_KEY, OWN_VALUES, VALUES, Target
+from apps.deliveries.channels.base.ledger import EXPIRES_DAYS
+from apps.deliveries.channels.base.table import HOLD_PERCENT, OWN_KEY, OWN_VALUES, VALUES, Target
 from apps.deliveries.models import SCHEDULES, Delivery
 from apps.deliveries.selection import BANDS, Which
 from apps.predictions.models import Prediction
@@ -92,10 +93,10 @@ class ColumnsForm(forms.Form):
 
     key = forms.ChoiceField(label="The record’s key is in")
 
-    def __init__(self, columns: list[tuple[str, str]], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, columns: list[tuple[str, str]], keys: list[tuple[str, str]], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = [(name, f"{name} ({kind.lower()})") for name, kind in columns]
-        self.fields["key"].choices = [("", "Pick a column"), *names]
+        names, key_names = ([(name, f"{name} ({kind.lower()})") for name, kind in each] for each in (columns, keys))
+        self.fields["key"].choices = [("", "Pick a column"), *key_names]
         for value, title in VALUES.items():
             self.fields[value] = forms.ChoiceField(label=title, required=False, choices=[("", "Not written"), *names])
 
@@ -126,8 +127,8 @@ GUESSES = {
 }  # fmt: skip
 
 
-def guessed_columns(columns: list[tuple[str, str]], key_field: str) -> dict[str, str]:
-    """Columns whose names say what they are for."""
-    known = {name.lower(): name for name, _ in columns}
+def guessed_columns(columns: list[tuple[str, str]], keys: list[tuple[str, str]], key_field: str) -> dict[str, str]:
+    """Columns whose names say what they are for; Salesforce ends the names of its users' own fields in __c."""
+    known = {name.lower().removesuffix("__c"): name for name, _ in columns}
     found = {value: next((known[name] for name in names if name in known), "") for value, names in GUESSES.items()}
-    return found | {"key": known.get(key_field.lower(), "")}
+    return found | {"key": next((name for name, _ in keys if name.lower() == key_field.lower()), "")}

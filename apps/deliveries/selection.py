@@ -46,11 +46,6 @@ class Which:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    @property
-    def compares(self) -> bool:
-        """Whether there is something to tell only against an earlier run."""
-        return self.kind not in {"all", "top"}
-
     def words(self, noun: str, shown: str) -> str:
         """The rule in words; `noun` in the plural, `shown` is the limit as people read it."""
         return {
@@ -69,25 +64,18 @@ def selected(run: ScoringRun, base: ScoringRun | None, which: Which) -> Iterator
     """
     with ExitStack() as open_files, duckdb.connect() as database:
         now = open_files.enter_context(storage.local_copy(run.history_key))
-        database.execute(
-            "CREATE VIEW now AS SELECT *, row_number() OVER (ORDER BY value DESC, key) AS place FROM read_parquet(?)".replace(
-                "?", _literal(now)
-            )
-        )
-        if base is not None and base.id != run.id:
-            earlier = _literal(open_files.enter_context(storage.local_copy(base.history_key)))
-            database.execute(
-                f"CREATE VIEW earlier AS SELECT *, row_number() OVER (ORDER BY value DESC, key) AS place FROM read_parquet({earlier})"
-            )
-        else:
-            database.execute("CREATE VIEW earlier AS SELECT * FROM now WHERE false")
-        compared = base is not None and base.id != run.id
+        compared, same_run = base is not None and base.id != run.id, base is not None and base.id == run.id
+        placed = "SELECT *, row_number() OVER (ORDER BY value DESC, key) AS place FROM read_parquet({})"
+        database.execute(f"CREATE VIEW now AS {placed.format(literal(now))}")
+        earlier = "SELECT * FROM now WHERE false"
+        if compared:
+            earlier = placed.format(literal(open_files.enter_context(storage.local_copy(base.history_key))))
+        database.execute(f"CREATE VIEW earlier AS {earlier}")
         rows = (
             f"SELECT now.key, now.value, now.predicted, now.band, now.reasons, now.seen, now.place, earlier.value AS before, earlier.band AS before_band, "
             f"earlier.place AS before_place, {str(compared).lower()} AS compared FROM now LEFT JOIN earlier USING (key)"
         )
         values = {"band": which.band, "limit": which.limit, "count": which.count}
-        same_run = base is not None and base.id == run.id
         condition = "false" if same_run and which.kind != "all" else CONDITIONS[which.kind]
         used = {name: value for name, value in values.items() if f"${name}" in condition}
         yield database.sql(
@@ -102,5 +90,6 @@ def as_records(relation: duckdb.DuckDBPyRelation, most: int | None = None) -> li
     return found.to_arrow_table().to_pylist()
 
 
-def _literal(path: object) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def literal(text: object) -> str:
+    """A text as a literal of DuckDB, for views and COPY, which take no parameters."""
+    return "'" + str(text).replace("'", "''") + "'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
@@ -9,7 +10,7 @@ from django.db import transaction
 from apps.datasets import sources
 from apps.datasets.models import Source
 from apps.deliveries.channels import registry
-from apps.deliveries.channels.base.database import Target
+from apps.deliveries.channels.base.table import Target
 from apps.deliveries.models import Delivery
 from apps.deliveries.plan import plan_now
 from apps.deliveries.selection import Which
@@ -52,7 +53,7 @@ def connect(
 
 
 def change_connection(delivery: Delivery, settings: dict[str, Any], secret: dict[str, Any], user: User) -> None:
-    moved = any(delivery.settings.get(name) != settings.get(name) for name in ("host", "port", "database"))
+    moved = any(delivery.settings.get(name) != settings.get(name) for name in registry()[delivery.kind].leads_to)
     delivery.settings = delivery.settings | settings
     delivery.sealed, delivery.failing_since = seal(delivery.workspace_id, secret), None
     delivery.save(update_fields=["settings", "sealed", "failing_since"])
@@ -64,15 +65,8 @@ def change_connection(delivery: Delivery, settings: dict[str, Any], secret: dict
 def point_at(delivery: Delivery, target: Target, user: User) -> None:
     """Decide which table is written to. Another table holds nothing from us yet."""
     before = delivery.settings.get("target")
-    now = {
-        "schema": target.schema,
-        "table": target.table,
-        "key": target.key,
-        "columns": target.columns,
-        "own": target.own,
-    }
-    if before != now:
-        delivery.settings = delivery.settings | {"target": now}
+    if before != asdict(target):
+        delivery.settings = delivery.settings | {"target": asdict(target)}
         delivery.save(update_fields=["settings"])
         _forget_what_was_written(delivery)
         audit.record(user, "delivery target chosen", delivery.name, table=target.words)

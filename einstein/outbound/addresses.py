@@ -80,6 +80,11 @@ def allow_list() -> list[Allowed]:
     return [_entry(text) for text in settings.OUTBOUND_ALLOW]
 
 
+def is_allowed_by_name(host: str, port: int) -> bool:
+    """Whether the operator's allow list names this very server, or the network of its address."""
+    return any(entry.covers(host, _inner(address), port) for address in _resolved(host, port) for entry in allow_list())
+
+
 def _entry(text: str) -> Allowed:
     name, port = text.strip().lower(), None
     if name.count(":") == 1:

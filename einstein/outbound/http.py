@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpcore
 
-from einstein.outbound.addresses import OutboundProblem, checked_address, unreachable_words
+from einstein.outbound.addresses import OutboundProblem, checked_address, is_allowed_by_name, unreachable_words
 
 MOST_REDIRECTS = 5
 CONNECT_SECONDS, IDLE_SECONDS, TOTAL_SECONDS = 10.0, 30.0, 1800.0
@@ -129,6 +129,14 @@ def require_web_address(url: str) -> None:
         parts, port = None, None
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise OutboundProblem(f"{url[:80]} is no web address. Begin with https://")
+
+
+def require_encrypted(url: str) -> None:
+    """Raise unless `url` is an https address; http will do only where the operator's allow list names the server."""
+    require_web_address(url)
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not is_allowed_by_name(parts.hostname or "", _port(url)):
+        raise OutboundProblem(f"{url[:80]} is not encrypted, and a secret would be sent there. Begin with https://")
 
 
 def _without_personal(headers: dict[str, str], before: str, after: str) -> dict[str, str]:

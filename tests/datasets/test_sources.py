@@ -17,6 +17,7 @@ from apps.pipeline.story import plan_due_refresh
 from apps.pipeline.tasks import perform
 from apps.runs.models import Run
 from apps.workspaces.scope import workspace_scope
+from tests.salesforce import Salesforce
 from tests.servers import PASSWORD, Web, send_bytes
 
 FIELDS = ["customer_id", "plan", "monthly", "since", "note", "changed_at"]
@@ -129,6 +130,23 @@ class SftpPlace(Place):
         os.utime(file, (time.time(), time.time() + len(as_csv(rows)) % 1000))
 
 
+class SalesforcePlace(Place):
+    kind, choice = "salesforce", '{"table": "Customer", "title": "Customers"}'
+
+    def __init__(self, server: Salesforce) -> None:
+        self.server, self.settings, self.secret = server, server.settings, server.secret
+
+    def put(self, rows) -> None:
+        """Its own key and time stamp come on top; blank text is null there, and numbers are numbers."""
+        records = [
+            {"Id": f"001{row['customer_id']:0>12}AAA", **{name: value or None for name, value in row.items()}}
+            for row in rows
+        ]
+        for record in records:
+            record["monthly"] = float(record["monthly"])
+        self.server.put("Customer", records, monthly="currency")
+
+
 class WebPlace(Place):
     kind, choice = "url", '{"title": "customers.csv", "url": true}'
 
@@ -148,13 +166,15 @@ class WebPlace(Place):
         return send_bytes(handler, self.body, ETag=tag)
 
 
-@pytest.fixture(params=["postgresql", "mysql", "s3", "sftp", "url"])
+@pytest.fixture(params=["postgresql", "mysql", "s3", "sftp", "url", "salesforce"])
 def place(request, tmp_path):
     kind = request.param
     if kind == "postgresql":
         return PostgresPlace(request.getfixturevalue("other_postgres"))
     if kind == "mysql":
         return MariaPlace(request.getfixturevalue("mariadb"))
+    if kind == "salesforce":
+        return SalesforcePlace(request.getfixturevalue("salesforce"))
     if kind == "s3":
         return S3Place(request.getfixturevalue("bucket"), tmp_path)
     return SftpPlace(request.getfixturevalue("sftp")) if kind == "sftp" else WebPlace()

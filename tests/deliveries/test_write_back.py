@@ -8,7 +8,7 @@ import pytest
 
 from apps.deliveries import plan as planning
 from apps.deliveries import setup
-from apps.deliveries.channels.base.database import Target
+from apps.deliveries.channels.base.table import Target
 from apps.deliveries.forms import own_target
 from apps.deliveries.selection import Which
 from apps.outbox.models import Attempt, Message, Sending
@@ -299,7 +299,7 @@ def test_another_database_holds_nothing_yet(crm, own_table, deliver, owner, hist
 
 
 def test_a_second_attempt_after_the_commit_leaves_the_undo_as_it_was(crm, to_accounts, deliver, owner, monkeypatch):
-    from apps.deliveries.channels.base import database
+    from apps.deliveries.channels.base import table
 
     planning.plan_now(to_accounts, owner)
 
@@ -307,7 +307,7 @@ def test_a_second_attempt_after_the_commit_leaves_the_undo_as_it_was(crm, to_acc
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(database.DatabaseChannel, "_receipt", dies_after_the_commit)
+        patched.setattr(table.TableChannel, "_receipt", dies_after_the_commit)
         deliver(to_accounts)
     assert newest(to_accounts).state == "waiting"
     assert crm.scores() != {}

@@ -40,15 +40,6 @@ INSIDE = {
     "activity": "settings/audit/", "workspace": "settings/workspace/", "not-found": "nothing/",
 }  # fmt: skip
 DRAWN = "document.fonts.status == 'loaded' && [...document.querySelectorAll('[data-figure]')].every(chart => chart.querySelector('.main-svg'))"
-# What is folded keeps the colours of the theme it was folded in, so it is unfolded to be judged.
-JUDGED = """async () => {
-    const folded = [...document.querySelectorAll('details:not([open])')];
-    folded.forEach((part) => { part.open = true; });
-    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
-    const found = await axe.run({resultTypes: ['violations']});
-    folded.forEach((part) => { part.open = false; });
-    return found;
-}"""
 WIDTHS, SCHEMES = (1280, 360), ("light", "dark")
 OUT_OF_RANGE = """
 from pathlib import Path
@@ -305,21 +296,27 @@ class Artist:
         self.faults: dict[str, list[str]] = {}
 
     def draw(self, name: str, path: str) -> None:
-        assert self.page.goto(self.base + path).status == (404 if name == "not-found" else 200), path
-        self.page.wait_for_function(DRAWN)
-        self.look(name)
-
-    def look(self, name: str) -> None:
-        self.page.evaluate(AXE)
-        for scheme in SCHEMES:  # a change of theme needs no new page: charts and colours follow it
+        for scheme in SCHEMES:
             self.page.emulate_media(color_scheme=scheme)
-            if "EINSTEIN_PICTURES" in os.environ:
-                self.page.screenshot(path=PICTURES / f"{name}-{self.width}-{scheme}.png", full_page=True)
-            faults = self.faults.setdefault(f"{name}, {scheme}", [])
-            if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-                faults.append("scrolls sideways")
-            found = self.page.evaluate(JUDGED)["violations"]
-            faults += [f"{fault['id']}: {fault['nodes'][0]['html'][:120]}" for fault in found]
+            self.page.goto(self.base + path)
+            self.page.wait_for_function(DRAWN)
+            self.judge(f"{name}-{self.width}-{scheme}")
+
+    def show(self, name: str, html: str) -> None:
+        for scheme in SCHEMES:
+            self.page.emulate_media(color_scheme=scheme)
+            self.page.set_content(html)
+            self.judge(f"{name}-{self.width}-{scheme}")
+
+    def judge(self, name: str) -> None:
+        if "EINSTEIN_PICTURES" in os.environ:
+            self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+        faults = self.faults.setdefault(name, [])
+        if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            faults.append("scrolls sideways")
+        self.page.evaluate(AXE)
+        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+        faults += [f"{fault['id']}: {fault['nodes'][0]['html'][:120]}" for fault in found]
 
     def found(self) -> dict[str, list[str]]:
         return {name: faults for name, faults in self.faults.items() if faults}
@@ -359,8 +356,7 @@ def test_training_and_its_failure_are_drawn_too(stack, screens, artist):
         drawn = artist(width)
         drawn.draw("training-failed", f"{slug}predictions/{failing}/versions/1/")
         # Last, because the page loads itself again once the training is over.
-        drawn.page.goto(f"{stack.base}{slug}predictions/{running}/versions/1/")
-        drawn.look("training")
+        drawn.draw("training", f"{slug}predictions/{running}/versions/1/")
         faults |= drawn.found()
     assert faults == {}
 
@@ -377,8 +373,7 @@ def test_e_mails_are_drawn_too(stack, screens, artist):
     for width in WIDTHS:
         drawn = artist(width, logged_in=False)
         for name, html in found.items():
-            drawn.page.set_content(html)
-            drawn.look(name)
+            drawn.show(name, html)
         leave = re.search(r"https?://[^/]+(/lists/[^\"]+/)", found["list-email"])[1]
         drawn.draw("leave-list", leave)
         faults |= drawn.found()

@@ -11,7 +11,8 @@ from psycopg import sql as pgsql
 from psycopg.conninfo import make_conninfo
 
 from apps.datasets.connectors.base import Setting, SourceProblem, Tell
-from apps.datasets.connectors.base.sql import Boundary, SqlConnector, connection_of, write_batches
+from apps.datasets.connectors.base.rows import Boundary, write_batches
+from apps.datasets.connectors.base.sql import SqlConnector, connection_of
 from apps.datasets.connectors.postgresql.copy import Copy
 from einstein.ml.reader.rows import ReadReport
 from einstein.ml.reader.table import usable_names

@@ -74,6 +74,7 @@ class Channel(ABC):
     order: ClassVar[int]
     supersedes: ClassVar[bool] = False  # a newer sending says all that an older one would have said
     writes_tables: ClassVar[bool] = False  # asks for a table and its columns
+    leads_to: ClassVar[Sequence[str]] = ()  # the settings that make it another destination when they change
     schedule: ClassVar[str] = "run"  # proposed
     do_not_call_in_templates = True  # pages show the class's words; Django would make an instance
 

@@ -13,7 +13,8 @@ import pymysql
 
 from apps.datasets.connectors.base import SourceProblem
 from apps.datasets.connectors.mysql import MySQL
-from apps.deliveries.channels.base.database import SHOWN_ROWS, DatabaseChannel, Target, Written
+from apps.deliveries.channels.base.database import DatabaseChannel
+from apps.deliveries.channels.base.table import SHOWN_ROWS, Target, Written
 
 BATCH, RAW_KEY = 1000, "einstein_key"
 WRITE_SECONDS = 3600
@@ -64,7 +65,7 @@ class MySQLTable(DatabaseChannel):
     @contextmanager
     def _writing(self, target: Target) -> Iterator[Any]:
         """A transaction that commits at the end. A table of our own is made before it, because making one ends a transaction."""
-        source = self._source()
+        source = self.source
         try:
             connection = source._connect(WRITE_SECONDS)
             try:

@@ -13,7 +13,8 @@ from psycopg import sql
 
 from apps.datasets.connectors.base import SourceProblem
 from apps.datasets.connectors.postgresql import PostgreSQL
-from apps.deliveries.channels.base.database import SHOWN_ROWS, DatabaseChannel, Target, Written
+from apps.deliveries.channels.base.database import DatabaseChannel
+from apps.deliveries.channels.base.table import SHOWN_ROWS, Target, Written
 
 STATEMENT_SECONDS, LOCK_SECONDS = 3600, 30
 BATCH = 50_000
@@ -61,7 +62,7 @@ class PostgreSQLTable(DatabaseChannel):
     @contextmanager
     def _writing(self, target: Target) -> Iterator[psycopg.Connection]:
         """A transaction that commits at the end; the same target is written by one at a time."""
-        source = self._source()
+        source = self.source
         try:
             with psycopg.connect(source.address()) as connection:
                 connection.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'")
