@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from apps.datasets.models import Dataset, PushedBatch
 from apps.datasets.push import MOST_RECORDS, BatchRefused, KeyUsedBefore, receive_batch
+from apps.datasets.queries import enrichment_of
 from apps.workspaces.api_keys import MaySend
 from einstein.web.api_docs import answers
 from einstein.web.problems import Conflict
@@ -53,6 +54,8 @@ class SendRecords(APIView):
             raise Conflict(
                 f"{dataset.name} has no key field, so records cannot be told apart. Pick it on the dataset’s page."
             )
+        if made := enrichment_of(dataset):
+            raise Conflict(f"{dataset.name} is made from other datasets. Send the records to {made.base.name}.")
         body = RecordsSent(data=request.data)
         body.is_valid(raise_exception=True)
         idempotency_key = request.headers.get("Idempotency-Key", "")

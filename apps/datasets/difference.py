@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from apps.datasets.chain import BATCH, GONE, batches, records_with, whole_and_differences
+from apps.datasets.engine import open_engine, quoted
 from apps.datasets.models import Snapshot
 from einstein import storage
-
-MEMORY = "400MB"
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class Difference:
 
 def key_faults(path: Path, key: str) -> int:
     """How many records of a Parquet file have a blank key or repeat another's."""
-    with _engine(path.parent) as engine:
-        query = f"SELECT count(*) - count(DISTINCT nullif(trim({_q(key)}), '')) FROM read_parquet(?)"
+    with open_engine(path.parent) as engine:
+        query = f"SELECT count(*) - count(DISTINCT nullif(trim({quoted(key)}), '')) FROM read_parquet(?)"
         return engine.execute(query, [str(path)]).fetchall()[0][0]
 
 
@@ -52,16 +51,18 @@ def renamed(path: Path, columns: dict[str, str], target: Path) -> None:
 def against_whole(path: Path, before: Snapshot, key: str, folder: Path) -> Difference:
     """The difference of a whole new table at `path` (columns as in `before`) to the snapshot before."""
     names = before.field_names
-    with _engine(folder) as engine, _old(engine, before, names):
-        engine.execute(f"CREATE TEMP TABLE old AS SELECT {_q(key)} AS k, {_hash(names)} AS h FROM old_rows")
+    with open_engine(folder) as engine, _old(engine, before, names):
+        engine.execute(f"CREATE TEMP TABLE old AS SELECT {quoted(key)} AS k, {_hash(names)} AS h FROM old_rows")
         engine.execute(
-            f"CREATE TEMP TABLE new AS SELECT {_q(key)} AS k, {_hash(names)} AS h FROM read_parquet(?)", [str(path)]
+            f"CREATE TEMP TABLE new AS SELECT {quoted(key)} AS k, {_hash(names)} AS h FROM read_parquet(?)", [str(path)]
         )
         engine.execute(
             "CREATE TEMP TABLE fresh AS SELECT n.k, o.k IS NULL AS added FROM new n LEFT JOIN old o USING (k) WHERE o.k IS NULL OR o.h <> n.h"
         )
         gone = "SELECT k FROM old ANTI JOIN new USING (k)"
-        rows = f"SELECT t.*, false AS {_q(GONE)} FROM read_parquet(?) t SEMI JOIN fresh ON t.{_q(key)} = fresh.k"
+        rows = (
+            f"SELECT t.*, false AS {quoted(GONE)} FROM read_parquet(?) t SEMI JOIN fresh ON t.{quoted(key)} = fresh.k"
+        )
         return _written(engine, rows, [str(path)], gone, names, key, folder, before)
 
 
@@ -78,35 +79,35 @@ def against_changes(
     Unless they are known to be `fresh`, records that came again as they were are no change: sources send some once more.
     """
     names = before.field_names
-    with _engine(folder) as engine:
-        newest = f"QUALIFY row_number() OVER (PARTITION BY {_q(key)} ORDER BY file_row_number DESC) = 1"
+    with open_engine(folder) as engine:
+        newest = f"QUALIFY row_number() OVER (PARTITION BY {quoted(key)} ORDER BY file_row_number DESC) = 1"
         engine.execute(
-            f"CREATE TEMP TABLE came AS SELECT {_columns(names)} FROM read_parquet(?, file_row_number = true) WHERE {_q(key)} IS NOT NULL {newest}",
+            f"CREATE TEMP TABLE came AS SELECT {_columns(names)} FROM read_parquet(?, file_row_number = true) WHERE {quoted(key)} IS NOT NULL {newest}",
             [str(path)],
         )
         if not fresh:
             _drop_unchanged(engine, before, names, key)
         with _old(engine, before, [key]):
             engine.execute(
-                f"CREATE TEMP TABLE there AS SELECT {_q(key)} AS k FROM old_rows SEMI JOIN came USING ({_q(key)})"
+                f"CREATE TEMP TABLE there AS SELECT {quoted(key)} AS k FROM old_rows SEMI JOIN came USING ({quoted(key)})"
             )
         engine.execute(
-            f"CREATE TEMP TABLE fresh AS SELECT {_q(key)} AS k, there.k IS NULL AS added FROM came LEFT JOIN there ON {_q(key)} = there.k"
+            f"CREATE TEMP TABLE fresh AS SELECT {quoted(key)} AS k, there.k IS NULL AS added FROM came LEFT JOIN there ON {quoted(key)} = there.k"
         )
         gone = "SELECT k FROM there WHERE false"
         if keys is not None:
-            engine.execute(f"CREATE TEMP TABLE still AS SELECT {_q(key)} FROM read_parquet(?)", [str(keys)])
+            engine.execute(f"CREATE TEMP TABLE still AS SELECT {quoted(key)} FROM read_parquet(?)", [str(keys)])
             with _old(engine, before, [key]):
                 engine.execute(
-                    f"CREATE TEMP TABLE lost AS SELECT {_q(key)} AS k FROM old_rows ANTI JOIN still USING ({_q(key)}) ANTI JOIN came USING ({_q(key)})"
+                    f"CREATE TEMP TABLE lost AS SELECT {quoted(key)} AS k FROM old_rows ANTI JOIN still USING ({quoted(key)}) ANTI JOIN came USING ({quoted(key)})"
                 )
             gone = "SELECT k FROM lost"
-        rows = f"SELECT {_columns(names)}, false AS {_q(GONE)} FROM came"
+        rows = f"SELECT {_columns(names)}, false AS {quoted(GONE)} FROM came"
         return _written(engine, rows, [], gone, names, key, folder, before)
 
 
 def _drop_unchanged(engine: duckdb.DuckDBPyConnection, before: Snapshot, names: list[str], key: str) -> None:
-    wanted = engine.sql(f"SELECT {_q(key)} FROM came").to_arrow_table().column(0).combine_chunks()
+    wanted = engine.sql(f"SELECT {quoted(key)} FROM came").to_arrow_table().column(0).combine_chunks()
     if not len(wanted):
         return
     if len(wanted) > before.rows // 4:
@@ -120,9 +121,9 @@ def _drop_unchanged(engine: duckdb.DuckDBPyConnection, before: Snapshot, names: 
 def _drop_same(engine: duckdb.DuckDBPyConnection, earlier: str, names: list[str], key: str) -> None:
     same = f"hash({_columns(names, 'came')}) = hash({_columns(names, 'e')})"
     engine.execute(
-        f"CREATE TEMP TABLE same AS SELECT came.{_q(key)} AS k FROM {earlier} e JOIN came USING ({_q(key)}) WHERE {same}"
+        f"CREATE TEMP TABLE same AS SELECT came.{quoted(key)} AS k FROM {earlier} e JOIN came USING ({quoted(key)}) WHERE {same}"
     )
-    engine.execute(f"DELETE FROM came USING same WHERE came.{_q(key)} = same.k")
+    engine.execute(f"DELETE FROM came USING same WHERE came.{quoted(key)} = same.k")
 
 
 def _written(
@@ -139,9 +140,9 @@ def _written(
         "SELECT count(*) FILTER (added), count(*) FILTER (NOT added) FROM fresh"
     ).fetchall()[0]
     lost = engine.execute(f"SELECT count(*) FROM ({gone})").fetchall()[0][0]
-    columns = ", ".join(f"k AS {_q(name)}" if name == key else f"NULL::VARCHAR AS {_q(name)}" for name in names)
+    columns = ", ".join(f"k AS {quoted(name)}" if name == key else f"NULL::VARCHAR AS {quoted(name)}" for name in names)
     target = folder / "difference.parquet"
-    query = f"SELECT {_columns(names)}, {_q(GONE)} FROM ({rows}) UNION ALL SELECT {columns}, true FROM ({gone})"
+    query = f"SELECT {_columns(names)}, {quoted(GONE)} FROM ({rows}) UNION ALL SELECT {columns}, true FROM ({gone})"
     schema = pa.schema([*((name, pa.string()) for name in names), (GONE, pa.bool_())])
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         for batch in engine.sql(query, params=values or None).to_arrow_reader(BATCH):
@@ -165,17 +166,6 @@ def _old(engine: duckdb.DuckDBPyConnection, before: Snapshot, names: list[str]) 
         engine.unregister("old_rows")
 
 
-@contextmanager
-def _engine(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB in memory, spilling into `folder`, without access to the network or to extensions."""
-    engine = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(folder), "autoinstall_known_extensions": False,
-                                    "autoload_known_extensions": False})  # fmt: skip
-    try:
-        yield engine
-    finally:
-        engine.close()
-
-
 def _schema(names: list[str]) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in names])
 
@@ -186,13 +176,8 @@ def _plain(found: Iterator[pa.RecordBatch], names: list[str]) -> Iterator[pa.Rec
         yield batch.select(names).cast(schema)
 
 
-def _q(name: str) -> str:
-    """A field's name as an identifier; names are data of the user, so quotation marks are doubled."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _columns(names: list[str], table: str = "") -> str:
-    return ", ".join(f"{table}.{_q(name)}" if table else _q(name) for name in names)
+    return ", ".join(f"{table}.{quoted(name)}" if table else quoted(name) for name in names)
 
 
 def _hash(names: list[str]) -> str:

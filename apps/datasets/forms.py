@@ -8,10 +8,12 @@ from typing import Any
 from django import forms
 
 from apps.datasets.connectors.base import Setting
-from apps.datasets.models import SOURCE_MODES, SOURCE_SCHEDULES
+from apps.datasets.joins import AMOUNTS, WINDOWS, Join
+from apps.datasets.models import SOURCE_MODES, SOURCE_SCHEDULES, Dataset, Field
 
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 MOST_QUERY = 20_000
+MOST_NEW_FIELDS = 60
 
 
 class ConnectionForm(forms.Form):
@@ -74,6 +76,60 @@ class PushForm(forms.Form):
     key_field = forms.CharField(
         label="Key field", max_length=220, help_text="The field that names each record, such as customer_id."
     )
+
+
+class JoinForm(forms.Form):
+    """How a related dataset belongs to the base, and what of it is taken."""
+
+    link = forms.ChoiceField()
+    moment = forms.ChoiceField(label="Dated by")
+    reference = forms.ChoiceField(label="Looked back from", required=False)
+    windows = forms.TypedMultipleChoiceField(
+        label="Over", coerce=int, choices=list(WINDOWS.items()), widget=forms.CheckboxSelectMultiple
+    )
+    count = forms.BooleanField(label="How many there are", required=False)
+    since_last = forms.BooleanField(label="Days since the last", required=False)
+    sums = forms.MultipleChoiceField(required=False)
+    means = forms.MultipleChoiceField(required=False)
+    latest = forms.MultipleChoiceField(required=False)
+
+    def __init__(
+        self,
+        base: Dataset,
+        base_fields: list[Field],
+        related: Dataset,
+        related_fields: list[Field],
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        names = [(item.name, item.name) for item in related_fields]
+        self.fields["link"].label = f"The {base.key_field} of {base.name} is in"
+        self.fields["link"].choices = self.fields["latest"].choices = names
+        self.fields["moment"].choices = [(item.name, item.name) for item in related_fields if item.type == "date"]
+        dates = [(item.name, item.name) for item in base_fields if item.type == "date"]
+        self.fields["reference"].choices = [("", "The day the records were read"), *dates]
+        self.fields["reference"].help_text = f"Only what lies before that day counts, for each {base.noun}."
+        amounts = [(item.name, item.name) for item in related_fields if item.type in AMOUNTS]
+        self.fields["sums"].choices = self.fields["means"].choices = amounts
+        self.base, self.related = base, related
+
+    def clean(self) -> dict[str, Any]:
+        answers = super().clean() or {}
+        if not any(answers.get(name) for name in ("count", "since_last", "sums", "means", "latest")):
+            raise forms.ValidationError("Tick at least one thing to take.")
+        if not self.errors and len(self.join().columns()) > MOST_NEW_FIELDS:
+            raise forms.ValidationError(
+                f"That makes {len(self.join().columns()):,} new fields; {MOST_NEW_FIELDS} is the limit. Untick some."
+            )
+        return answers
+
+    def join(self) -> Join:
+        taken = {
+            name: self.cleaned_data[name]
+            for name in ("link", "moment", "windows", "count", "since_last", "sums", "means", "latest")
+        }
+        return Join(related=self.related.id, label=self.related.name[:60], key=self.base.key_field, **taken)
 
 
 class PlanForm(forms.Form):

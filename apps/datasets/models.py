@@ -136,6 +136,21 @@ class Source(TenantModel):
         indexes = [models.Index(fields=["next_run_at"], condition=Q(state="active"), name="sources_due")]
 
 
+class Enrichment(TenantModel):
+    """A dataset made from another one: its records, with what related records of further datasets tell about each.
+
+    `joins` are as apps.datasets.joins.Join. Related records count that lie before `reference_field`, a date of the base record, or
+    before the moment its snapshot was taken where that is blank.
+    """
+
+    dataset = models.OneToOneField(Dataset, on_delete=models.CASCADE, related_name="enrichment")
+    base = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="+")
+    reference_field = models.CharField(max_length=220, blank=True)
+    joins = models.JSONField(default=list)
+    created_by = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
 class HeldTable(TenantModel):
     """A table that came but does not fit the dataset's contract: kept aside until somebody decides. The last good snapshot stays in use."""
 

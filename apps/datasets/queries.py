@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from apps.datasets.models import Dataset, HeldTable, PushedBatch, Snapshot
+from apps.datasets.models import Dataset, Enrichment, HeldTable, PushedBatch, Snapshot
 from apps.datasets.records import key_problems, load
 from apps.runs.models import Run
 
@@ -32,8 +32,15 @@ def deleted_datasets() -> QuerySet[Dataset]:
 
 def source_page(dataset: Dataset) -> dict[str, Any]:
     """The newest readings of a dataset's source, and the table that waits for a decision."""
-    runs = Run.objects.filter(kind__in=["refresh", "accept"], subject_id=dataset.id).order_by("-created_at", "-id")[:20]
+    runs = Run.objects.filter(kind__in=["refresh", "accept", "enrich"], subject_id=dataset.id).order_by(
+        "-created_at", "-id"
+    )[:20]
     return {"readings": list(runs), "held": open_held(dataset)}
+
+
+def enrichment_of(dataset: Dataset) -> Enrichment | None:
+    """What the dataset is made of, when it is made of others."""
+    return Enrichment.objects.select_related("base").filter(dataset=dataset).first()
 
 
 def open_held(dataset: Dataset) -> HeldTable | None:
@@ -42,7 +49,7 @@ def open_held(dataset: Dataset) -> HeldTable | None:
 
 def reading_run(dataset: Dataset) -> Run | None:
     """The newest work that reads records into a dataset, of whatever kind; a retry that is still to come does not count."""
-    found = Run.objects.filter(kind__in=["ingest", "refresh", "accept"], subject_id=dataset.id)
+    found = Run.objects.filter(kind__in=["ingest", "refresh", "accept", "enrich"], subject_id=dataset.id)
     return found.exclude(state="queued", due_at__gt=timezone.now()).order_by("-created_at", "-id").first()
 
 

@@ -19,7 +19,7 @@ from apps.datasets.connectors.base import Preview
 from apps.datasets.forms import MOST_QUERY, ConnectionForm, PlanForm, PushForm
 from apps.datasets.held import accept, discard
 from apps.datasets.models import Dataset, HeldTable, Source
-from apps.datasets.queries import pushed_batches, reading_run, source_page
+from apps.datasets.queries import enrichment_of, pushed_batches, reading_run, source_page
 from apps.datasets.records import newest_snapshot
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
@@ -144,7 +144,7 @@ def source(request: HttpRequest, dataset_id: int) -> HttpResponse:
     connector = registry()[found.kind](found.settings, {}) if found else None
     context = {
         "section": "datasets", "tab": "source", "dataset": dataset, "source": found, "snapshot": newest_snapshot(dataset), "connector": connector,
-        "base": settings.PUBLIC_URL, "pushed": pushed_batches(dataset), "now": timezone.now(), "picked": connector.words_of(found.pick) if found and found.pick else "", "run": reading_run(dataset), **source_page(dataset),
+        "base": settings.PUBLIC_URL, "pushed": pushed_batches(dataset), "now": timezone.now(), "picked": connector.words_of(found.pick) if found and found.pick else "", "run": reading_run(dataset), "made": enrichment_of(dataset), **source_page(dataset),
     }  # fmt: skip
     return render(request, "datasets/source/source.html", context)
 

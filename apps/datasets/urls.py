@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.datasets import source_views, views
+from apps.datasets import join_views, source_views, views
 
 urlpatterns = [
     path("datasets/", views.datasets, name="datasets"),
@@ -15,6 +15,9 @@ urlpatterns = [
     path("datasets/<int:dataset_id>/fields/<int:field_id>/type/", views.choose_type, name="choose_type"),
     path("datasets/<int:dataset_id>/key/", views.choose_key, name="choose_key"),
     path("datasets/<int:dataset_id>/compare/", views.compare, name="compare_snapshots"),
+    path("datasets/<int:dataset_id>/related/", join_views.related, name="related_datasets"),
+    path("datasets/<int:dataset_id>/related/<int:related_id>/", join_views.join, name="join_dataset"),
+    path("datasets/<int:dataset_id>/related/<int:related_id>/remove/", join_views.remove, name="remove_join"),
     path("sources/new/", source_views.kinds, name="source_kinds"),
     path("sources/rest/", source_views.new_pushed, name="new_pushed"),
     path("sources/new/<slug:kind>/", source_views.connect, name="connect_source"),

@@ -13,7 +13,15 @@ from apps.datasets import fields as decisions
 from apps.datasets import lifecycle
 from apps.datasets.compare import compare_snapshots
 from apps.datasets.models import DUPLICATE_POLICIES, Dataset, Field, Snapshot, Source
-from apps.datasets.queries import dataset_list, deleted_datasets, first_rows, key_facts, open_held, reading_run
+from apps.datasets.queries import (
+    dataset_list,
+    deleted_datasets,
+    enrichment_of,
+    first_rows,
+    key_facts,
+    open_held,
+    reading_run,
+)
 from apps.datasets.records import newest_snapshot
 from apps.datasets.upload import UploadRefused, receive
 from apps.runs.models import Run
@@ -35,6 +43,9 @@ def upload(request: HttpRequest, dataset_id: int | None = None) -> HttpResponse:
     """Take a file; the page that sent it follows `location` or shows `error`."""
     dataset = get_object_or_404(Dataset, id=dataset_id) if dataset_id else None
     file = request.FILES.get("file")
+    if dataset is not None and (made := enrichment_of(dataset)):
+        words = f"{dataset.name} is made from other datasets. Upload the file to {made.base.name} instead."
+        return JsonResponse({"error": words}, status=400)
     if file is None:
         return JsonResponse({"error": "Choose a file first."}, status=400)
     try:
@@ -53,7 +64,7 @@ def dataset(request: HttpRequest, dataset_id: int) -> HttpResponse:
     context = {
         "section": "datasets", "tab": "fields", "dataset": found, "snapshot": snapshot, "run": run, "page": page,
         "types": registry().values(), "policies": DUPLICATE_POLICIES.items(), "key": key_facts(found, snapshot),
-        "held": open_held(found), "source": Source.objects.filter(dataset=found).first(),
+        "held": open_held(found), "made": enrichment_of(found), "source": Source.objects.filter(dataset=found).first(),
         "key_choices": Field.objects.filter(dataset=found).values_list("name", flat=True)[:300],
     }  # fmt: skip
     return render(request, "datasets/dataset.html", context)
@@ -90,7 +101,7 @@ def snapshots(request: HttpRequest, dataset_id: int) -> HttpResponse:
     context = {
         "section": "datasets", "tab": "snapshots", "dataset": found, "snapshot": newest_snapshot(found),
         "snapshots": Snapshot.objects.filter(dataset=found).select_related("upload__uploaded_by").order_by("-number")[:100],
-        "failed": Run.objects.filter(kind__in=["ingest", "refresh"], subject_id=found.id, state="failed").order_by("-created_at")[:10],
+        "failed": Run.objects.filter(kind__in=["ingest", "refresh", "enrich"], subject_id=found.id, state="failed").order_by("-created_at")[:10],
     }  # fmt: skip
     return render(request, "datasets/snapshots.html", context)
 

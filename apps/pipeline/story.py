@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.datasets.arrival import Taken
+from apps.datasets.enrich import enrich, remake_followers
 from apps.datasets.ingest import ingest
 from apps.datasets.models import Source
 from apps.datasets.push import take_pushed, try_again_later
@@ -52,6 +53,11 @@ def read_pushed(work: Work) -> None:
     _score_what_stands_on(work, take_pushed(work, _needed(work)))
 
 
+def read_related(work: Work) -> None:
+    """What is made of several datasets, after one of them has changed."""
+    _score_what_stands_on(work, enrich(work, _needed(work)))
+
+
 def take_held(work: Work) -> None:
     """A table that did not fit and was accepted."""
     _score_what_stands_on(work, accept_held(work))
@@ -63,10 +69,12 @@ def _needed(work: Work) -> set[str]:
 
 
 def _score_what_stands_on(work: Work, taken: Taken) -> None:
-    """A new snapshot is followed by the scoring of every prediction that stands on it."""
+    """A new snapshot is followed by the scoring of every prediction that stands on it, and by what is made of it."""
     if taken.result == "held":
         return
     with work.fenced():
+        if taken.result == "snapshot":
+            remake_followers(work.subject_id, str(work.run_id))
         for prediction in Prediction.objects.filter(dataset_id=work.subject_id, state="active", champion__isnull=False):
             enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:read:{work.run_id}")
 
@@ -81,7 +89,7 @@ def score_and_observe(work: Work) -> None:
 
 KINDS: dict[str, Callable[[Work], None]] = {
     "ingest": read_upload, "refresh": read_source, "accept": take_held, "train": train, "score": score_and_observe, "deliver": deliver,
-    "dry_run": dry_run, "push": read_pushed,
+    "dry_run": dry_run, "push": read_pushed, "enrich": read_related,
 }  # fmt: skip
 
 

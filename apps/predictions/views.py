@@ -8,7 +8,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from apps.datasets import lifecycle
-from apps.datasets.models import Dataset
 from apps.predictions import charts, wizard
 from apps.predictions.definition import outcome_words
 from apps.predictions.models import SCHEDULES, ModelVersion, Prediction
@@ -59,6 +58,8 @@ def wizard_step(request: HttpRequest, prediction_id: int, step: str) -> HttpResp
         return redirect("wizard", request.workspace.slug, prediction.id, _is_unready(prediction, step))
     errors: list[str] = []
     if request.method == "POST":
+        if step == "data" and wizard.join_offered(prediction, request.POST, request.user):
+            return redirect("wizard", request.workspace.slug, prediction.id, "data")
         errors = wizard.save(step, prediction, request.POST)
         if not errors:
             return _after(request, prediction, step)
@@ -84,12 +85,8 @@ def _after(request: HttpRequest, prediction: Prediction, step: str) -> HttpRespo
 
 def _wizard_context(prediction: Prediction, step: str) -> dict:
     facts: dict = {}
-    if step == "data":
-        facts["datasets"] = Dataset.objects.filter(state="active").order_by("-updated_at")[:200]
-    elif step in {"outcome", "records", "fields"}:
-        facts = {"outcome": wizard.outcome_screen, "records": wizard.records_screen, "fields": wizard.fields_screen}[
-            step
-        ](prediction)
+    if step in wizard.SCREENS:
+        facts = wizard.SCREENS[step](prediction)
     elif step == "review":
         facts["used"] = wizard.used_field_count(prediction)
     names = list(wizard.STEPS)

@@ -8,8 +8,11 @@ from typing import Any
 import pandas as pd
 from django.http import QueryDict
 
-from apps.datasets.models import Field
+from apps.datasets.enrich import make_enriched
+from apps.datasets.models import Dataset, Field
+from apps.datasets.queries import enrichment_of, reading_run
 from apps.datasets.records import NEEDS_NO_VALUE, NEEDS_NUMBER, OPERATORS, keyed, load, newest_snapshot, specs_of
+from apps.datasets.relations import relations_of
 from apps.predictions.definition import (
     RULE_TARGET,
     ignored_of,
@@ -21,6 +24,7 @@ from apps.predictions.definition import (
 )
 from apps.predictions.models import KINDS, SCHEDULES, Prediction
 from apps.predictions.queries import chosen_dataset
+from apps.workspaces.models import User
 from einstein.ml.errors import DataProblem
 from einstein.ml.guards import Finding, inspect_fields
 from einstein.ml.outcome import answers_of, read_outcome, refuse_unlearnable, suggest_task
@@ -32,7 +36,7 @@ STEPS = {
 }  # fmt: skip
 BUDGETS = {60: "Quick: about a minute", 120: "Normal: about 2 minutes", 600: "Thorough: about 10 minutes"}
 MOST_FILTERS = 3
-ANSWERS_SHOWN = 12
+ANSWERS_SHOWN, DATASETS_SHOWN = 12, 200
 FIELDS_CHECKED = 500
 
 
@@ -64,6 +68,34 @@ def _save_question(prediction: Prediction, answers: QueryDict) -> list[str]:
     prediction.name = answers.get("name", "").strip()[:120]
     prediction.question = answers.get("question", "").strip()[:200]
     return [] if prediction.name else ["Give the prediction a name, such as Customer churn."]
+
+
+def data_screen(prediction: Prediction) -> dict[str, Any]:
+    """Datasets to pick from, and what others tell about the records of the chosen one."""
+    datasets = list(Dataset.objects.filter(state="active").order_by("-updated_at")[:DATASETS_SHOWN])
+    chosen = prediction.dataset or (datasets[0] if len(datasets) == 1 else None)
+    made = chosen and enrichment_of(chosen)
+    run = chosen and reading_run(chosen)
+    return {
+        "datasets": datasets, "made": made, "relations": relations_of(chosen) if chosen and not made else [],
+        "run": run if run and run.is_live and made else None, "chosen": chosen,
+    }  # fmt: skip
+
+
+def join_offered(prediction: Prediction, answers: QueryDict, user: User) -> bool:
+    """Make a dataset with the related records that were ticked, and go on with that one; False when none was."""
+    chosen, ticked = chosen_dataset(answers), set(answers.getlist("join"))
+    if chosen is None or not ticked or enrichment_of(chosen):
+        return False
+    relations = [each for each in relations_of(chosen) if str(each.dataset.id) in ticked]
+    if not relations:
+        return False
+    reference = next((each.reference_field for each in relations if each.reference_field), "")
+    made = make_enriched(chosen, [each.join for each in relations], reference, user)
+    _forget_fields(prediction)
+    prediction.dataset = made.dataset
+    prediction.save()
+    return True
 
 
 def _save_data(prediction: Prediction, answers: QueryDict) -> list[str]:
@@ -240,6 +272,11 @@ def fields_screen(prediction: Prediction) -> dict[str, Any]:
         rows.append({"field": item, "finding": finding, "used": used})
     rows.sort(key=lambda row: (row["finding"] is None, row["field"].position))
     return {"rows": rows, "used": sum(row["used"] for row in rows)}
+
+
+SCREENS: dict[str, Callable[[Prediction], dict[str, Any]]] = {
+    "data": data_screen, "outcome": outcome_screen, "records": records_screen, "fields": fields_screen,
+}  # fmt: skip
 
 
 def findings_of(prediction: Prediction) -> list[Finding]:

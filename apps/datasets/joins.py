@@ -1,0 +1,265 @@
+"""What related records tell about each record of a table: counts, sums, averages and latest values over time windows, in DuckDB out of core.
+
+Only related records that lie before the record's reference date count, so that nothing of the future slips into what is learnt
+(point-in-time correctness, as feature stores do it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from apps.datasets.engine import open_engine, quoted
+from einstein.ml.reader.table import as_frame
+from einstein.ml.schema import FieldSpec, parse
+from einstein.ml.types.base import clean_text
+
+MEMORY = "800MB"
+EVER = 0  # the window that has no beginning
+WINDOWS = {30: "30 days", 90: "90 days", 365: "1 year", EVER: "any time before"}
+AMOUNTS = {"money", "quantity", "number", "percent"}  # types that sums and averages are made of
+ROW = "einstein: row"
+NUMBERS = pa.float64()
+
+
+@dataclass(frozen=True)
+class Told:
+    """A new field: an expression over the related rows `r` of one base row `b`, and what it is where there are none (None: blank)."""
+
+    name: str
+    expression: str
+    type: str
+    none: int | None = None
+
+    def text(self, value: str) -> str:
+        """The field as text, a number without noise and without decimals that say nothing."""
+        if self.type == "DOUBLE":
+            return f"regexp_replace(CAST(round({value}, 6) AS VARCHAR), '\\.0$', '')"
+        return f"CAST({value} AS VARCHAR)"
+
+
+@dataclass(frozen=True)
+class Join:
+    """One related dataset: `link` is its field that holds the base's `key`, `moment` its date. Windows are in days, EVER without limit."""
+
+    related: int
+    label: str  # how the new fields begin, such as "Orders"
+    key: str
+    link: str
+    moment: str
+    windows: list[int] = field(default_factory=lambda: [EVER])
+    count: bool = True
+    since_last: bool = True
+    sums: list[str] = field(default_factory=list)
+    means: list[str] = field(default_factory=list)
+    latest: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> Join:
+        return cls(**facts)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields of the related dataset that are needed."""
+        return list(dict.fromkeys([self.link, self.moment, *self.sums, *self.means, *self.latest]))
+
+    def columns(self) -> list[Told]:
+        """The new fields, in order."""
+        found = []
+        for days in self.windows:
+            inside = f" FILTER (WHERE r.moment >= b.reference - INTERVAL {int(days)} DAY)" if days else ""
+            span = "so far" if days == EVER else WINDOWS[days]
+            if self.count:
+                found.append(Told(f"{self.label}: how many, {span}", f"count(*){inside}", "BIGINT", none=0))
+            for name in self.sums:
+                expression = f"coalesce(sum(r.{quoted(_number(name))}){inside}, 0)"
+                found.append(Told(f"{self.label}: sum of {name}, {span}", expression, "DOUBLE", none=0))
+            for name in self.means:
+                found.append(Told(f"{self.label}: average {name}, {span}", f"avg(r.{quoted(_number(name))}){inside}", "DOUBLE"))
+        if self.since_last:
+            days_since = "date_diff('day', max(r.moment), any_value(b.reference))"
+            found.append(Told(f"{self.label}: days since the last", days_since, "BIGINT"))
+        for name in self.latest:
+            found.append(Told(f"{self.label}: latest {name}", f"arg_max(r.{quoted(_text(name))}, r.turn)", "VARCHAR"))
+        return found
+
+    def words(self) -> str:
+        """ "how many, sum of amount, days since the last"."""
+        parts = ["how many"] if self.count else []
+        parts += [f"sum of {name}" for name in self.sums] + [f"average {name}" for name in self.means]
+        parts += ["days since the last"] if self.since_last else []
+        return ", ".join([*parts, *(f"latest {name}" for name in self.latest)])
+
+
+@dataclass(frozen=True)
+class Side:
+    """A table to be joined: its fields and their types, how many records it has, and how to read some of its fields in batches of strings."""
+
+    names: list[str]
+    specs: dict[str, FieldSpec]
+    rows: int
+    batches: Callable[[list[str]], AbstractContextManager[Iterator[pa.RecordBatch]]]
+
+
+def write_enriched(
+    base: Side,
+    related: list[tuple[Join, Side]],
+    reference_field: str,
+    now: datetime,
+    target: Path,
+    tell: Callable[[int, int], None],
+) -> list[str]:
+    """Write the base's records with the new fields into `target`, all as text; returns the names in order.
+
+    `now` (without a zone, in the workspace's own time) is the reference date where no field gives it. `tell(done, of)` counts records read
+    and may raise to stop.
+    """
+    folder = target.parent
+    own = folder / "base.parquet"
+    keys = list(dict.fromkeys(join.key for join, _ in related))
+    count = _counter(tell, base.rows + sum(side.rows for _, side in related))
+    _write_base(base, keys, reference_field, now, own, count)
+    with open_engine(folder, MEMORY) as engine:
+        engine.execute(f"CREATE VIEW base AS SELECT * FROM read_parquet('{own}')")
+        for number, (join, side) in enumerate(related):
+            rows = folder / f"related-{number}.parquet"
+            _write_related(join, side, rows, count)
+            _aggregate(engine, number, join, keys.index(join.key), rows)
+        joins = [join for join, _ in related]
+        _put_together(engine, base.names, joins, target)
+    return base.names + [told.name for join in joins for told in join.columns()]
+
+
+def _counter(tell: Callable[[int, int], None], total: int) -> Callable[[int], None]:
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        tell(done, total)
+
+    return count
+
+
+def _write_base(
+    base: Side, keys: list[str], reference_field: str, now: datetime, target: Path, count: Callable[[int], None]
+) -> None:
+    """The base's records as they are, with a number, their keys as compared, and their reference date."""
+    names = base.names
+    schema = pa.schema(
+        [(ROW, pa.int64()), ("reference", pa.timestamp("us")), *((_key(place), pa.string()) for place in range(len(keys))),
+         *((_own(place), pa.string()) for place in range(len(names)))]
+    )  # fmt: skip
+    done = 0
+    with (
+        base.batches(names) as found,
+        pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer,
+    ):
+        for batch in found:
+            rows = batch.num_rows
+            dates = (
+                _dates(batch, reference_field, base.specs)
+                if reference_field
+                else pa.array([now] * rows, pa.timestamp("us"))
+            )
+            columns = [pa.array(range(done, done + rows), pa.int64()), dates]
+            columns += [_comparable(batch, key) for key in keys]
+            columns += [batch.column(name).cast(pa.string()) for name in names]
+            writer.write_batch(pa.record_batch(columns, schema))
+            done += rows
+            count(rows)
+
+
+def _write_related(join: Join, side: Side, target: Path, count: Callable[[int], None]) -> None:
+    """The related records with a link and a date: link, moment, turn (which of equal dates comes later), numbers and texts."""
+    numbers, texts = list(dict.fromkeys([*join.sums, *join.means])), join.latest
+    schema = pa.schema(
+        [("link", pa.string()), ("moment", pa.timestamp("us")), ("turn", pa.int64()), *((_number(name), NUMBERS) for name in numbers),
+         *((_text(name), pa.string()) for name in texts)]
+    )  # fmt: skip
+    done = 0
+    with (
+        side.batches(join.fields) as found,
+        pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer,
+    ):
+        for batch in found:
+            turns = pa.array(range(done, done + batch.num_rows), pa.int64())
+            columns = [_comparable(batch, join.link), _dates(batch, join.moment, side.specs), turns]
+            columns += [_numbers(batch, name, side.specs) for name in numbers]
+            columns += [batch.column(name).cast(pa.string()) for name in texts]
+            writer.write_batch(pa.record_batch(columns, schema))
+            done += batch.num_rows
+            count(batch.num_rows)
+
+
+def _aggregate(engine: duckdb.DuckDBPyConnection, number: int, join: Join, key: int, rows: Path) -> None:
+    """The table `told_n`: for each base row that has related ones, what they tell."""
+    columns = "".join(f", {told.expression} AS c{place}" for place, told in enumerate(join.columns()))
+    # Of equal dates the record that stands later in the table is the later one.
+    ordered = "SELECT link, moment, * EXCLUDE (link, moment, turn), row_number() OVER (ORDER BY moment, turn) AS turn FROM read_parquet('{}')"
+    plain = "SELECT * FROM read_parquet('{}')"
+    source = (ordered if join.latest else plain).format(rows)
+    engine.execute(
+        f"CREATE TABLE told_{number} AS SELECT b.{quoted(ROW)} AS row{columns} FROM base b JOIN ({source}) r "
+        f"ON r.link = b.{_key(key)} AND r.moment < b.reference GROUP BY b.{quoted(ROW)}"
+    )
+
+
+def _put_together(engine: duckdb.DuckDBPyConnection, names: list[str], joins: list[Join], target: Path) -> None:
+    columns = [f"b.{_own(place)} AS {quoted(name)}" for place, name in enumerate(names)]
+    for number, join in enumerate(joins):
+        for place, told in enumerate(join.columns()):
+            value = f"told_{number}.c{place}"
+            if told.none is not None:
+                value = f"CASE WHEN b.reference IS NULL THEN NULL ELSE coalesce({value}, {told.none}) END"
+            columns.append(f"{told.text(value)} AS {quoted(told.name)}")
+    tables = " ".join(f"LEFT JOIN told_{number} ON told_{number}.row = b.{quoted(ROW)}" for number in range(len(joins)))
+    query = f"SELECT {', '.join(columns)} FROM base b {tables} ORDER BY b.{quoted(ROW)}"
+    engine.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _comparable(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """Keys as they are compared: without blanks around them, a whole number without its decimals."""
+    text = clean_text(_series(batch, name))
+    return pa.array([value and value.removesuffix(".0") for value in text], pa.string())
+
+
+def _dates(batch: pa.RecordBatch, name: str, specs: dict[str, FieldSpec]) -> pa.Array:
+    parsed = parse(_series(batch, name), specs[name])
+    return pa.Array.from_pandas(parsed.astype("datetime64[us]"), type=pa.timestamp("us"))
+
+
+def _numbers(batch: pa.RecordBatch, name: str, specs: dict[str, FieldSpec]) -> pa.Array:
+    return pa.Array.from_pandas(parse(_series(batch, name), specs[name]).astype("float64"), type=NUMBERS)
+
+
+def _series(batch: pa.RecordBatch, name: str) -> pd.Series:
+    return as_frame(pa.table({name: batch.column(name)}))[name]
+
+
+def _key(place: int) -> str:
+    return f"key_{place}"
+
+
+def _own(place: int) -> str:
+    return f"own_{place}"
+
+
+def _number(name: str) -> str:
+    return f"number {name}"
+
+
+def _text(name: str) -> str:
+    return f"text {name}"
