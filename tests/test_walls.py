@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from apps.datasets.models import Dataset, HeldTable, PushedBatch, Source
+from apps.datasets.models import Dataset, Enrichment, HeldTable, PushedBatch, Source
 from apps.deliveries.models import Delivery, Widget
 from apps.monitoring.models import Alert
 from apps.outbox.models import Sending
@@ -50,6 +50,7 @@ def foreign_objects(elsewhere, stranger):
             email="a@b.example", role="viewer", token_hash="y", expires_at=timezone.now()
         )
         membership = Membership.objects.get(user=stranger)
+        Enrichment.objects.create(dataset=Dataset.objects.create(name="Theirs made"), base=dataset)
         Source.objects.create(
             dataset=dataset, kind="postgresql", settings={"host": "db.x.example"}, pick={"table": "t"}, state="active"
         )
@@ -69,7 +70,7 @@ def foreign_objects(elsewhere, stranger):
             destination_id=delivery.id, subject_id=prediction.id, event="scores", event_id="e", dedupe_key="d"
         )
     return {
-        "dataset_id": dataset.id, "prediction_id": prediction.id, "number": 1, "widget_id": widget.id, "alert_id": alert.id, "key_id": key.id,
+        "dataset_id": dataset.id, "related_id": dataset.id, "prediction_id": prediction.id, "number": 1, "widget_id": widget.id, "alert_id": alert.id, "key_id": key.id,
         "invitation_id": invitation.id, "membership_id": membership.id, "field_id": 1, "key": "k", "step": "question",
         "held_id": held.id, "kind": "postgresql", "delivery_id": delivery.id, "sending_id": sending.id, "form": "csv", "batch_id": batch.id,
     }  # fmt: skip
@@ -174,6 +175,7 @@ def test_lesser_roles_get_403_where_they_may_not_and_nothing_changes(client, wor
     values = dict.fromkeys(
         [
             "dataset_id",
+            "related_id",
             "prediction_id",
             "number",
             "widget_id",

@@ -11,6 +11,7 @@ from apps.datasets.models import Dataset
 from apps.monitoring.models import OPEN_STATES, Alert
 from apps.outbox.models import KeptMail
 from apps.predictions.queries import prediction_list
+from apps.predictions.templates_catalog import registry
 from apps.scoring.queries import daily_runs
 from apps.workspaces.access import operator, viewer
 from apps.workspaces.models import AuditEntry
@@ -26,7 +27,7 @@ def home(request: HttpRequest) -> HttpResponse:
     datasets = Dataset.objects.filter(state="active").aggregate(count=Count("id"))["count"]
     context = {
         "section": "home", "attention": attention, "recent": recent_scores([item.id for item in found]), "predictions": found, "datasets": datasets,
-        "log": AuditEntry.objects.order_by("-at", "-id")[:LOG_SHOWN], "first_run": not found,
+        "log": AuditEntry.objects.order_by("-at", "-id")[:LOG_SHOWN], "first_run": not found, "templates": registry().values(),
     }  # fmt: skip
     return render(request, "console/home.html", context)
 

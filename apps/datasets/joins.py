@@ -87,7 +87,9 @@ class Join:
                 expression = f"coalesce(sum(r.{quoted(_number(name))}){inside}, 0)"
                 found.append(Told(f"{self.label}: sum of {name}, {span}", expression, "DOUBLE", none=0))
             for name in self.means:
-                found.append(Told(f"{self.label}: average {name}, {span}", f"avg(r.{quoted(_number(name))}){inside}", "DOUBLE"))
+                found.append(
+                    Told(f"{self.label}: average {name}, {span}", f"avg(r.{quoted(_number(name))}){inside}", "DOUBLE")
+                )
         if self.since_last:
             days_since = "date_diff('day', max(r.moment), any_value(b.reference))"
             found.append(Told(f"{self.label}: days since the last", days_since, "BIGINT"))

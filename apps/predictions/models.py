@@ -18,6 +18,8 @@ class Prediction(TenantModel):
 
     name = models.CharField(max_length=120, default="New prediction")
     question = models.CharField(max_length=200, blank=True)
+    template = models.CharField(max_length=40, blank=True)  # as in apps/predictions/templates_catalog
+    parts = models.JSONField(default=dict)  # of the template: which field plays which
     dataset = models.ForeignKey("datasets.Dataset", null=True, on_delete=models.PROTECT, related_name="predictions")
     outcome_kind = models.CharField(max_length=10, blank=True)
     outcome_field = models.CharField(max_length=220, blank=True)

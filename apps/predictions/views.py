@@ -11,8 +11,10 @@ from apps.datasets import lifecycle
 from apps.predictions import charts, wizard
 from apps.predictions.definition import outcome_words
 from apps.predictions.models import SCHEDULES, ModelVersion, Prediction
+from apps.predictions.parts import template_of
 from apps.predictions.queries import chosen_dataset, deleted_predictions, newest_version, prediction_list, version_list
 from apps.predictions.scorecard_words import scorecard_page
+from apps.predictions.templates_catalog import registry
 from apps.predictions.train import enable, start_training
 from apps.runs.queue import cancel, latest
 from apps.workspaces.access import builder, viewer
@@ -40,11 +42,15 @@ def open_prediction(request: HttpRequest, prediction_id: int) -> HttpResponse:
 
 
 @builder
-@require_POST
 def new_prediction(request: HttpRequest) -> HttpResponse:
-    """Begin a draft; with a dataset chosen, the wizard suggests a name."""
-    dataset = chosen_dataset(request.POST)
-    draft = Prediction.objects.create(owner=request.user, dataset=dataset, name="" if dataset is None else dataset.name)
+    """Questions to begin with; the chosen one begins a draft. With a dataset chosen, the wizard suggests a name."""
+    if request.method != "POST":
+        return render(request, "predictions/new.html", {"section": "predictions", "templates": registry().values()})
+    dataset, template = chosen_dataset(request.POST), registry().get(request.POST.get("template", ""))
+    name = template.title if template else dataset.name if dataset else ""
+    draft = Prediction.objects.create(
+        owner=request.user, dataset=dataset, name=name, template=template.kind if template else "", question=template.questions[0] if template else ""
+    )  # fmt: skip
     return redirect("wizard", request.workspace.slug, draft.id, "question")
 
 
@@ -58,6 +64,9 @@ def wizard_step(request: HttpRequest, prediction_id: int, step: str) -> HttpResp
         return redirect("wizard", request.workspace.slug, prediction.id, _is_unready(prediction, step))
     errors: list[str] = []
     if request.method == "POST":
+        if step == "data" and request.POST.get("action") == "sample":
+            wizard.use_sample(prediction, request.user)
+            return redirect("wizard", request.workspace.slug, prediction.id, "data")
         if step == "data" and wizard.join_offered(prediction, request.POST, request.user):
             return redirect("wizard", request.workspace.slug, prediction.id, "data")
         errors = wizard.save(step, prediction, request.POST)
@@ -95,7 +104,7 @@ def _wizard_context(prediction: Prediction, step: str) -> dict:
         "step_name": wizard.STEPS[step], "previous": names[names.index(step) - 1] if step != "question" else "", "facts": facts,
         "outcome_words": outcome_words(prediction), "counts": wizard.counts_of(prediction), "budgets": wizard.BUDGETS.items(),
         "schedules": SCHEDULES.items(), "hours": range(24), "weekdays": list(enumerate(WEEKDAYS)),
-        "template": f"predictions/wizard/{step}.html",
+        "template": f"predictions/wizard/{step}.html", "ready_made": template_of(prediction),
     }  # fmt: skip
 
 

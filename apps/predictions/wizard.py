@@ -23,6 +23,7 @@ from apps.predictions.definition import (
     with_outcome,
 )
 from apps.predictions.models import KINDS, SCHEDULES, Prediction
+from apps.predictions.parts import apply_parts, chosen_parts, make_sample, suggested_parts, template_of
 from apps.predictions.queries import chosen_dataset
 from apps.workspaces.models import User
 from einstein.ml.errors import DataProblem
@@ -78,8 +79,32 @@ def data_screen(prediction: Prediction) -> dict[str, Any]:
     run = chosen and reading_run(chosen)
     return {
         "datasets": datasets, "made": made, "relations": relations_of(chosen) if chosen and not made else [],
-        "run": run if run and run.is_live and made else None, "chosen": chosen,
+        "run": run if run and run.is_live and (made or newest_snapshot(chosen) is None) else None, "chosen": chosen,
+        "template": template_of(prediction), "parts": parts_screen(prediction, chosen),
     }  # fmt: skip
+
+
+def parts_screen(prediction: Prediction, chosen: Dataset | None) -> list[dict[str, Any]]:
+    """Each part of the template with the fields that can play it, the one that does or that we suggest first."""
+    template = template_of(prediction)
+    fields = list(Field.objects.filter(dataset=chosen)) if chosen else []
+    if template is None or not fields:
+        return []
+    same = prediction.parts and chosen.id == prediction.dataset_id
+    played = prediction.parts if same else suggested_parts(template, fields)
+    return [
+        {"part": part, "chosen": played.get(part.name, ""), "fields": [item.name for item in fields if item.type in part.types], "guessed": not same}
+        for part in template.parts
+    ]  # fmt: skip
+
+
+def use_sample(prediction: Prediction, user: User) -> None:
+    """Go on with made records of the template."""
+    template = template_of(prediction)
+    if template is not None:
+        _forget_fields(prediction)
+        prediction.dataset = make_sample(template, user)
+        prediction.save()
 
 
 def join_offered(prediction: Prediction, answers: QueryDict, user: User) -> bool:
@@ -105,17 +130,18 @@ def _save_data(prediction: Prediction, answers: QueryDict) -> list[str]:
     if prediction.dataset_id != chosen.id:
         _forget_fields(prediction)
     prediction.dataset = chosen
-    return (
-        []
-        if newest_snapshot(chosen)
-        else [f"{chosen.name} holds no records yet. Wait until its file is read, or upload another."]
-    )
+    if newest_snapshot(chosen) is None:
+        return [f"{chosen.name} holds no records yet. Wait until its file is read, or upload another."]
+    template = template_of(prediction)
+    if template is None or "parts" not in answers:
+        return []
+    return apply_parts(prediction, chosen_parts(template, answers, Field.objects.filter(dataset=chosen)))
 
 
 def _forget_fields(prediction: Prediction) -> None:
     """Answers about the fields of another dataset mean nothing here."""
     prediction.outcome_field = prediction.outcome_kind = prediction.positive = prediction.time_field = ""
-    prediction.rule, prediction.learn_filters, prediction.score_filters = {}, [], []
+    prediction.parts, prediction.rule, prediction.learn_filters, prediction.score_filters = {}, {}, [], []
     prediction.ignored_fields, prediction.kept_fields, prediction.fields_seen = [], [], False
     prediction.steps_done = [step for step in prediction.steps_done if step == "question"]
 

@@ -26,7 +26,7 @@ from apps.scoring.models import Score, ScoringRun
 from apps.scoring.queries import BANDS, current_scores, neighbours
 from apps.scoring.score import newest_run
 from apps.scoring.what_if import knobs_of, record_now, what_if
-from apps.scoring.words import band_title, change_sentence, score_sentence
+from apps.scoring.words import band_title, change_sentence, score_name, score_sentence
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
 from apps.workspaces.scope import workspace_scope
@@ -52,7 +52,7 @@ def scores(request: HttpRequest, prediction_id: int) -> HttpResponse:
     page = Paginator(current_scores(prediction, run, band, wanted), SCORES_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "section": "predictions", "tab": "scores", "prediction": prediction, "run": run, "work": latest("score", prediction.id), "page": page,
-        "formats": FORMATS, "band": band, "wanted": wanted, "bands": [(name, title, (run.bands.get(name, 0) if run else 0)) for name, title in BANDS.items()],
+        "formats": FORMATS, "score_name": score_name(prediction), "band": band, "wanted": wanted, "bands": [(name, title, (run.bands.get(name, 0) if run else 0)) for name, title in BANDS.items()],
         "chart": charts.score_distribution(prediction, run) if run and run.histogram else None, "query": urlencode({"band": band, "key": wanted}) + "&",
     }  # fmt: skip
     return render(request, "scoring/scores.html", context)
@@ -91,7 +91,7 @@ def record(request: HttpRequest, prediction_id: int, key: str) -> HttpResponse:
     context = {
         "section": "predictions", "prediction": prediction, "score": found, "sentence": score_sentence(prediction, found),
         "change": change, "change_words": change_sentence(prediction, change) if change else "", "knobs": knobs_of(prediction, found, written) if written else [],
-        "title": band_title(prediction, found), "chart": charts.reasons(prediction, found), "stale": found.scoring_run_id != newest_run(prediction).id,
+        "title": band_title(prediction, found), "score_name": score_name(prediction), "chart": charts.reasons(prediction, found), "stale": found.scoring_run_id != newest_run(prediction).id,
         "history": charts.history(prediction, history, request.workspace.zone) if len(history) > 1 else None, "fields": list(written.items()), "before": before,
         "after": after, "outcome_words": outcome_words(prediction),
     }  # fmt: skip

@@ -20,6 +20,9 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("select[data-submit]").forEach((select) => {
     select.addEventListener("change", () => select.form.requestSubmit());
   });
+  document.querySelectorAll("button[data-fills]").forEach((button) => {
+    button.addEventListener("click", () => { document.getElementById(button.dataset.fills).value = button.dataset.value; });
+  });
   document.querySelectorAll("input[data-shows]").forEach((input) => {
     const output = input.closest(".field").querySelector("output");
     input.addEventListener("input", () => { output.textContent = String(Number(Number(input.value).toPrecision(4))); });

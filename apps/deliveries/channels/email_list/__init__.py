@@ -19,6 +19,7 @@ from apps.deliveries.models import OptOut
 from apps.deliveries.selection import BANDS, as_records, selected
 from apps.outbox.write import write_email
 from apps.predictions.models import Prediction
+from apps.scoring.words import score_name
 from einstein.ml.explain import value_words
 from einstein.outbound.addresses import OutboundProblem
 from einstein.storage import sha256_of_text
@@ -158,7 +159,7 @@ class EmailList(Channel):
         context = {
             "prediction": prediction, "workspace": workspace, "delivery": parcel.delivery, "subject": subject, "tag": parcel.delivery.name, "noun": noun,
             "rule": _rule(parcel, plural(noun)), "rows": list(_shown(rows, prediction, base)),
-            "as_of": local_time(parcel.run.as_of, workspace.zone), "url": f"{base}/scores/", "leave": leave,
+            "score_name": score_name(prediction), "as_of": local_time(parcel.run.as_of, workspace.zone), "url": f"{base}/scores/", "leave": leave,
         }  # fmt: skip
         text, html = (render_to_string(f"deliveries/email/list.{ending}", context) for ending in ("txt", "html"))
         write_email(
