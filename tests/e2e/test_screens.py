@@ -9,6 +9,7 @@ from email import message_from_string, policy
 from pathlib import Path
 
 import axe_core_python
+import pandas as pd
 import pytest
 
 from tests.e2e.conftest import DATA
@@ -31,7 +32,10 @@ INSIDE = {
     "deliveries": "predictions/{p}/deliveries/", "delivery-kinds": "predictions/{p}/deliveries/new/", "delivery-connect": "predictions/{p}/deliveries/new/email_list/",
     "delivery-webhook": "predictions/{p}/deliveries/new/webhook/", "delivery-target": "predictions/{p}/deliveries/{db}/target/?other=1",
     "delivery-plan": "predictions/{p}/deliveries/{db}/plan/", "delivery": "predictions/{p}/deliveries/{db}/", "delivery-failing": "predictions/{p}/deliveries/{hook}/",
-    "delivery-held": "predictions/{p}/deliveries/{held}/", "source-rest": "sources/rest/", "source-pushed": "datasets/{push}/source/",
+    "delivery-held": "predictions/{p}/deliveries/{held}/", "source-rest": "sources/rest/", "source-salesforce": "sources/new/salesforce/", "related": "datasets/{d}/related/", "join": "datasets/{d}/related/{o}/",
+    "made-source": "datasets/{made}/source/", "made-related": "datasets/{made}/related/", "prediction-new": "predictions/new/",
+    "wizard-template": "predictions/{t}/wizard/question/", "wizard-parts": "predictions/{t}/wizard/data/",
+    "source-pushed": "datasets/{push}/source/",
     "widget": "predictions/{p}/widgets/{w}/", "prediction-settings": "predictions/{p}/settings/",
     "wizard-question": "predictions/{p}/wizard/question/", "wizard-data": "predictions/{p}/wizard/data/",
     "wizard-outcome": "predictions/{p}/wizard/outcome/", "wizard-records": "predictions/{p}/wizard/records/",
@@ -98,6 +102,7 @@ def screens(stack, tmp_path_factory):
         "hook": failing,
         "held": held,
         "push": pushed(stack, workspace),
+        **joined(stack, workspace, dataset),
         "s": held_source(stack, workspace),
         "d": dataset,
         "p": prediction,
@@ -248,6 +253,51 @@ def pushed(stack, workspace: int) -> int:
         lambda: stack.sql("SELECT 1 FROM datasets_snapshot WHERE dataset_id = %s", dataset), 60, "the records sent"
     )
     return dataset
+
+
+JOINED = """
+from pathlib import Path
+from apps.datasets.enrich import make_enriched
+from apps.datasets.models import Dataset, Snapshot
+from apps.datasets.relations import relations_of
+from apps.datasets.upload import receive_path
+from apps.predictions.models import Prediction
+from apps.predictions.parts import make_sample
+from apps.predictions.templates_catalog import registry
+from apps.workspaces.models import User
+from apps.workspaces.scope import workspace_scope
+import time
+user = User.objects.get(email="screens@brightline.example")
+with workspace_scope({workspace}):
+    orders, _ = receive_path(Path("{file}"), "orders.csv", user)
+    sample = make_sample(registry()["customer_churn"], user)
+    draft = Prediction.objects.create(name="Customer churn", question="Which customers will leave?", template="customer_churn", owner=user, dataset=sample, steps_done=["question"])
+for _ in range(240):
+    with workspace_scope({workspace}):
+        if Snapshot.objects.filter(dataset__in=[orders, sample]).count() == 2:
+            break
+    time.sleep(0.25)
+with workspace_scope({workspace}):
+    base = Dataset.objects.get(id={dataset})
+    made = make_enriched(base, [relations_of(base)[0].join], "", user)
+print(orders.id, made.dataset_id, draft.id)
+"""
+
+
+def joined(stack, workspace: int, dataset: int) -> dict[str, int]:
+    """Orders of the customers, a dataset made of both, and a draft that began from a template."""
+    keys = pd.read_csv(DATA / "telco_small.csv", dtype=str)["customerID"].head(500)
+    orders = pd.DataFrame({
+        "order": [f"O{n}" for n in range(1500)], "customerID": [keys[n % 500] for n in range(1500)],
+        "ordered_on": [f"2026-{1 + n % 9:02d}-{1 + n % 28:02d}" for n in range(1500)], "amount": [f"{20 + n % 90}.50" for n in range(1500)],
+        "status": [["paid", "open", "sent back"][n % 3] for n in range(1500)],
+    })  # fmt: skip
+    file = stack.var / "orders.csv"
+    orders.to_csv(file, index=False)
+    found = run_python(stack, JOINED.format(workspace=workspace, dataset=dataset, file=file)).split()
+    related, made, draft = (int(number) for number in found)
+    wait_for(lambda: stack.sql("SELECT 1 FROM datasets_snapshot WHERE dataset_id = %s", made), 60, "the joined records")
+    return {"o": related, "made": made, "t": draft}
 
 
 def dearer(file: Path) -> Path:
