@@ -148,13 +148,15 @@ def test_the_clients_every_call_works(einstein, live_client, numbers, scored):
     assert refused.value.status == 404
 
 
-def test_the_readmes_example_runs_as_written(einstein, live_client, scored, monkeypatch, capsys):
-    readme = (ROOT / "docs" / "rest.md").read_text()
+@pytest.mark.parametrize("page", ["README.md", "docs/rest.md"])
+def test_the_examples_of_the_docs_run_as_written(einstein, live_client, scored, monkeypatch, capsys, page):
+    readme = (ROOT / page).read_text()
     example = re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1]
     monkeypatch.setitem(
         __import__("sys").modules, "einstein_client", type("Module", (), {"Einstein": lambda *_: einstein})
     )
-    exec(example.replace("PREDICTION = 1", f"PREDICTION = {scored.id}"), {})  # noqa: S102 it is our own text
+    own = example.replace("PREDICTION = 1", f"PREDICTION = {scored.id}").replace("records(1,", f"records({scored.id},")
+    exec(own, {})  # noqa: S102 it is our own text
     assert "%" in capsys.readouterr().out
 
 
