@@ -43,6 +43,7 @@ class Salesforce:
         self.records: dict[str, dict[str, dict[str, Any]]] = {}
         self.types: dict[str, dict[str, str]] = {}
         self.lengths: dict[str, dict[str, int]] = {}
+        self.unique: set[str] = set()  # fields of which each record has its own value
         self.tokens: set[str] = set()
         self.jobs: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
@@ -133,7 +134,7 @@ class Salesforce:
             raise Problem(404, "NOT_FOUND", f"The requested resource does not exist: {name}")
         return [
             {"name": field, "label": field, "type": kind, "length": self.lengths.get(name, {}).get(field, 0), "updateable": field not in TYPES,
-             "externalId": field.endswith("Number__c"), "idLookup": field == "Id", "unique": False}
+             "externalId": field.endswith("Number__c"), "idLookup": field == "Id", "unique": field in self.unique}
             for field, kind in self.types[name].items()
         ]  # fmt: skip
 

@@ -6,35 +6,18 @@ import http.server
 import json
 import re
 import threading
-import time
 import urllib.request
 
+from tests.e2e.clicks import Clicker, answer_the_wizard, sign_up
 from tests.e2e.conftest import DATA
 from tests.e2e.stack import free_port
 
 MOST_CLICKS = 30
 
 
-class Clicker:
-    """Counts what a person would click."""
-
-    def __init__(self, page) -> None:
-        self.page, self.clicks = page, 0
-
-    def __call__(self, selector: str) -> None:
-        self.clicks += 1
-        self.page.locator(selector).first.click()
-
-
 def test_a_business_user_gets_from_sign_up_to_an_embedded_score_in_at_most_thirty_clicks(stack, page, record_property):
-    began, click = time.monotonic(), Clicker(page)
-    page.goto(f"{stack.base}/accounts/signup/")
-    page.fill("[name=name]", "Maria Keller")
-    page.fill("[name=company]", "Brightline")
-    page.fill("[name=email]", "maria@brightline.example")
-    page.fill("[name=password1]", "a calm long sentence")
-    click("text=Create workspace")
-    page.wait_for_selector("text=Drop your spreadsheet here")
+    click = Clicker(page)
+    sign_up(stack, click, "Maria Keller", "Brightline", "maria@brightline.example")
 
     click.clicks += 1
     page.set_input_files("input[type=file]", DATA / "telco_small.csv")
@@ -44,20 +27,7 @@ def test_a_business_user_gets_from_sign_up_to_an_embedded_score_in_at_most_thirt
     click.clicks += 1
     assert page.locator("article", has_text="SeniorCitizen").locator("select").input_value() == "category"
 
-    click("text=Use in a prediction")
-    page.fill("[name=name]", "Customer churn")
-    click("text=Continue")
-    click("text=Continue")
-    click("label:has-text('Churn')")
-    page.wait_for_selector("text=1,400 records have a known outcome")
-    click("text=Continue")
-    page.wait_for_selector("text=Score 200")
-    click("text=Continue")
-    page.wait_for_selector("text=What may it learn from?")
-    assert not page.locator("input[name=use][value=customerID]").is_checked()
-    click("text=Continue")
-    click("text=Continue")
-    page.wait_for_selector("text=Ready to build")
+    answer_the_wizard(click, "Customer churn", known="1,400", open_records="200")
     assert "Churn is Yes" in page.locator(".sentence").inner_text()
     click("text=Build the prediction")
     page.wait_for_selector("text=models tried", timeout=60_000)
@@ -89,7 +59,7 @@ def test_a_business_user_gets_from_sign_up_to_an_embedded_score_in_at_most_thirt
     shown = shown_elsewhere(page, stack, host, token)
     assert "%" in shown and "Customer churn" in shown
     assert "No score can be shown here" in shown_elsewhere(page, stack, host, token[:-2] + "xx")
-    record_property("From sign-up to an embedded score", f"{click.clicks} clicks, {time.monotonic() - began:.0f} s")
+    record_property("From sign-up to an embedded score", click.words)
     assert click.clicks <= MOST_CLICKS
 
 

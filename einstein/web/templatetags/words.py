@@ -79,6 +79,14 @@ def plural(noun: str, count: int = 2) -> str:
 
 
 @register.filter
+def one(noun: str) -> str:
+    """ "order" -> "an order", "customer" -> "a customer"; a vowel that is spoken like "you" takes "a"."""
+    spoken = noun.lower()
+    vowel = spoken[:1] in "aeiou" and not spoken.startswith(("uni", "use", "eu", "one"))
+    return f"{'an' if vowel else 'a'} {noun}"
+
+
+@register.filter
 def get(mapping: dict, key: Any) -> Any:
     return mapping.get(key)
 
