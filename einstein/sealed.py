@@ -33,6 +33,14 @@ def unseal(workspace_id: int, sealed: str) -> dict[str, Any]:
     return opened["s"]
 
 
+def kept(workspace_id: int, sealed: str) -> dict[str, Any]:
+    """The secrets that are there; {} when they cannot be opened any more and have to be entered again."""
+    try:
+        return {name: value for name, value in unseal(workspace_id, sealed).items() if value}
+    except CannotOpen:
+        return {}
+
+
 def reseal(sealed: str) -> str:
     """The same secret under the newest key."""
     return _keys().rotate(sealed.encode()).decode() if sealed else sealed

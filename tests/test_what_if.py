@@ -6,9 +6,14 @@ import pytest
 
 from apps.datasets.models import Snapshot
 from apps.scoring.change import change_of
+from apps.scoring.history import history_of
 from apps.scoring.models import Score
 from apps.scoring.what_if import knobs_of, record_now, what_if
 from apps.scoring.words import change_sentence
+
+
+def change_since(prediction, score):
+    return change_of(prediction, score, history_of(prediction, score.key), record_now(prediction, score))
 
 
 @pytest.fixture
@@ -77,7 +82,7 @@ def again(scored, record: dict, perform_runs) -> Score:
 
 def test_a_change_of_the_record_is_told_as_the_records(client, owner, workspace, scored, top, record, perform_runs):
     now = again(scored, record | {"Contract": "Two year"}, perform_runs)
-    change = change_of(scored, now)
+    change = change_since(scored, now)
     assert change.fields == [("Contract", "Month-to-month", "Two year")]
     assert change.by_model == 0
     assert change.by_record == pytest.approx(now.value - top.value)
@@ -121,14 +126,14 @@ def test_a_change_of_the_model_is_told_as_the_models(scored, perform_runs, owner
     perform_runs()
     found = Score.objects.filter(prediction=scored).select_related("version", "scoring_run__snapshot")
     now = max(found, key=lambda score: abs(score.value - score.previous))
-    change = change_of(scored, now)
+    change = change_since(scored, now)
     assert (change.new_version, change.fields, change.by_record) == (True, [], pytest.approx(0))
     assert change.by_model == pytest.approx(now.value - now.previous)
     assert "because the model was trained again" in change_sentence(scored, change)
 
 
 def test_a_record_that_is_new_has_no_change(scored, top):
-    assert change_of(scored, top) is None
+    assert change_since(scored, top) is None
 
 
 def test_a_turn_is_written_as_the_fields_values_are():

@@ -189,7 +189,6 @@ class PushedBatch(TenantModel):
     received_from = models.CharField(max_length=120, blank=True)
     received_at = models.DateTimeField(auto_now_add=True)
     due_at = models.DateTimeField()
-    attempts = models.PositiveSmallIntegerField(default=0)
     taken_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):

@@ -14,7 +14,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from django.db.models import F
 from django.utils import timezone
 
 from apps.datasets import chain
@@ -49,7 +48,7 @@ class KeyUsedBefore(Exception):
 
 @dataclass
 class _Records:
-    """Records by key, the last word on each field counting; `partial` are keys of which not every field is known."""
+    """Records by key, the last word on each field counting; `names` are the fields that any of them has, `count` the records as sent."""
 
     by_key: dict[str, dict[str, str | None]]
     names: list[str]
@@ -147,9 +146,7 @@ def take_pushed(work: Work, needed: Iterable[str] = ()) -> Taken:
 def try_again_later(workspace_id: int, dataset_id: int) -> None:
     """After a fault of ours, batches wait and are tried again."""
     with workspace_scope(workspace_id):
-        PushedBatch.objects.filter(dataset_id=dataset_id, state="waiting").update(
-            due_at=timezone.now() + AGAIN, attempts=F("attempts") + 1
-        )
+        PushedBatch.objects.filter(dataset_id=dataset_id, state="waiting").update(due_at=timezone.now() + AGAIN)
 
 
 def _waiting(dataset: Dataset) -> list[PushedBatch]:

@@ -14,8 +14,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from apps.datasets import sources
+from apps.datasets.connecting import Problem, form_or_outcome, go_on, tried
 from apps.datasets.connectors import registry
-from apps.datasets.connectors.base import Preview
+from apps.datasets.connectors.base import Connector, Preview
 from apps.datasets.forms import MOST_QUERY, ConnectionForm, PlanForm, PushForm
 from apps.datasets.held import accept, discard
 from apps.datasets.models import Dataset, HeldTable, Source
@@ -23,11 +24,8 @@ from apps.datasets.queries import enrichment_of, pushed_batches, reading_run, so
 from apps.datasets.records import newest_snapshot
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
-from einstein.ml.errors import DataProblem
 from einstein.outbound.addresses import OutboundProblem
-from einstein.sealed import CannotOpen
-
-Problem = (OutboundProblem, DataProblem, CannotOpen)
+from einstein.sealed import kept
 
 
 @builder
@@ -46,11 +44,11 @@ def connect(request: HttpRequest, kind: str) -> HttpResponse:
     context: dict[str, Any] = {"section": "datasets", "connector": connector, "form": form, "again": False}
     if request.method == "POST" and form.is_valid():
         answers, secret = sources.split_answers(connector.settings_asked, form.cleaned_data)
-        learnt, context["found"], context["problem"] = _try(connector(answers, secret))
+        learnt, context["found"], context["problem"] = _tried(connector, answers, secret)
         if not context["problem"] and request.POST.get("action") != "test":
             source = sources.connect(kind, answers | learnt, secret, request.workspace.id, request.user)
-            return _go(request, "pick_source", source.dataset_id)
-    return _form_or_result(request, "datasets/source/connect.html", context)
+            return go_on(request, reverse("pick_source", args=[request.workspace.slug, source.dataset_id]))
+    return form_or_outcome(request, "datasets/source/connect.html", context)
 
 
 @builder
@@ -67,8 +65,8 @@ def new_pushed(request: HttpRequest) -> HttpResponse:
 def change_connection(request: HttpRequest, dataset_id: int) -> HttpResponse:
     """The same form for a source that exists; blank secrets stay as they are."""
     source = _source(dataset_id)
-    connector, kept = registry()[source.kind], sources.kept_secret(source)
-    form = ConnectionForm(connector.settings_asked, request.POST or None, initial=source.settings, kept=kept)
+    connector, secrets = registry()[source.kind], kept(source.workspace_id, source.sealed)
+    form = ConnectionForm(connector.settings_asked, request.POST or None, initial=source.settings, kept=secrets)
     context: dict[str, Any] = {
         "section": "datasets",
         "connector": connector,
@@ -77,12 +75,12 @@ def change_connection(request: HttpRequest, dataset_id: int) -> HttpResponse:
         "dataset": source.dataset,
     }
     if request.method == "POST" and form.is_valid():
-        answers, secret = sources.split_answers(connector.settings_asked, form.cleaned_data, kept)
-        learnt, context["found"], context["problem"] = _try(connector(answers, secret))
+        answers, secret = sources.split_answers(connector.settings_asked, form.cleaned_data, secrets)
+        learnt, context["found"], context["problem"] = _tried(connector, answers, secret)
         if not context["problem"] and request.POST.get("action") != "test":
             sources.change_connection(source, answers | learnt, secret, request.user)
-            return _go(request, "source", source.dataset_id)
-    return _form_or_result(request, "datasets/source/connect.html", context)
+            return go_on(request, reverse("source", args=[request.workspace.slug, source.dataset_id]))
+    return form_or_outcome(request, "datasets/source/connect.html", context)
 
 
 @builder
@@ -189,28 +187,11 @@ def _source(dataset_id: int) -> Source:
     return get_object_or_404(Source.objects.select_related("dataset"), dataset_id=dataset_id)
 
 
-def _try(connector: Any) -> tuple[dict[str, Any], str, str]:
-    """(what was learnt, what was found, what is wrong) of a connection."""
-    try:
-        found = connector.test()
-        return connector.learn(), found, ""
-    except Problem as problem:
-        return {}, "", str(problem)
-
-
-def _go(request: HttpRequest, name: str, dataset_id: int) -> HttpResponse:
-    """On to the next page, also when htmx sent the form."""
-    address = reverse(name, args=[request.workspace.slug, dataset_id])
-    if not request.htmx:
-        return redirect(address)
-    answer = HttpResponse()
-    answer["HX-Redirect"] = address
-    return answer
-
-
-def _form_or_result(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
-    """The whole page, or only the outcome beside the form, so that typed passwords stay where they are."""
-    return render(request, "datasets/source/_outcome.html" if request.htmx else page, context)
+def _tried(
+    connector: type[Connector], settings: dict[str, Any], secret: dict[str, Any]
+) -> tuple[dict[str, Any], str, str]:
+    made = connector(settings, secret)
+    return tried(made, made.test)
 
 
 def _chosen(request: HttpRequest, found: Source) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from apps.runs.models import Run
 from apps.runs.queue import enqueue
 from apps.workspaces import audit
 from apps.workspaces.models import User
-from einstein.sealed import CannotOpen, seal, unseal
+from einstein.sealed import seal, unseal
 
 
 def connector_of(source: Source) -> Connector:
@@ -34,14 +34,6 @@ def split_answers(
         if setting.secret
     }
     return settings, secret
-
-
-def kept_secret(source: Source) -> dict[str, Any]:
-    """The secrets that are there; {} when they cannot be opened any more and have to be entered again."""
-    try:
-        return {name: value for name, value in unseal(source.workspace_id, source.sealed).items() if value}
-    except CannotOpen:
-        return {}
 
 
 def connect(kind: str, settings: dict[str, Any], secret: dict[str, Any], workspace_id: int, user: User) -> Source:

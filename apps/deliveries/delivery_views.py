@@ -14,30 +14,27 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from apps.datasets.connecting import Problem, form_or_outcome, go_on, tried
 from apps.datasets.forms import ConnectionForm
 from apps.datasets.sources import split_answers
 from apps.deliveries import setup
 from apps.deliveries.channels import registry
 from apps.deliveries.channels.base import Channel
 from apps.deliveries.channels.base.table import TableChannel
-from apps.deliveries.channels.email_list import read_leave_token, shown_limit
-from apps.deliveries.forms import ColumnsForm, PlanForm, guessed_columns, own_target
+from apps.deliveries.channels.email_list import read_leave_token
+from apps.deliveries.forms import LIMITS, ColumnsForm, PlanForm, guessed_columns, own_target
 from apps.deliveries.models import Delivery, OptOut
 from apps.deliveries.plan import channel_of, drop, plan_now, replay, undo
 from apps.deliveries.queries import deliveries_of, proof_of_arrival, sendings_of, widgets_of
 from apps.deliveries.selection import Which
 from apps.outbox.models import Sending
 from apps.predictions.models import Prediction
+from apps.predictions.queries import enabled_prediction
 from apps.runs.queue import latest
 from apps.workspaces.access import builder, viewer
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
-from einstein.ml.errors import DataProblem
-from einstein.outbound.addresses import OutboundProblem
-from einstein.sealed import CannotOpen
-from einstein.web.templatetags.words import plural
-
-Problem = (OutboundProblem, DataProblem, CannotOpen)
+from einstein.sealed import kept
 
 
 @viewer
@@ -47,7 +44,6 @@ def deliveries(request: HttpRequest, prediction_id: int) -> HttpResponse:
     context = _context(prediction) | {
         "deliveries": deliveries_of(prediction),
         "widgets": widgets_of(prediction),
-        "kinds": registry(),
     }
     return render(request, "deliveries/deliveries.html", context)
 
@@ -65,35 +61,37 @@ def connect(request: HttpRequest, prediction_id: int, kind: str) -> HttpResponse
     if channel is None:
         raise Http404
     asked = channel.settings_asked(prediction)
-    settings, kept = setup.known_connection(prediction, kind) if channel.writes_tables else ({}, {})
-    form = ConnectionForm(asked, request.POST or None, initial=settings, kept=kept)
+    settings, known = setup.known_connection(prediction, kind) if channel.writes_tables else ({}, {})
+    form = ConnectionForm(asked, request.POST or None, initial=settings, kept=known)
     context = _context(prediction) | {"channel": channel, "form": form, "again": False}
     if request.method == "POST" and form.is_valid():
-        answers, secret = split_answers(asked, form.cleaned_data, kept)
+        answers, secret = split_answers(asked, form.cleaned_data, known)
         secret |= channel.generated()
-        learnt, context["found"], context["problem"] = _try(channel(answers, secret), prediction)
+        learnt, context["found"], context["problem"] = _tried(channel, answers, secret, prediction)
         if not context["problem"] and request.POST.get("action") != "test":
             made = setup.connect(prediction, kind, answers | learnt, secret, request.user)
-            return _go(request, "delivery_target" if channel.writes_tables else "plan_delivery", made)
-    return _form_or_result(request, context)
+            return go_on(
+                request, _address(request, "delivery_target" if channel.writes_tables else "plan_delivery", made)
+            )
+    return form_or_outcome(request, "deliveries/connect.html", context)
 
 
 @builder
 def change_connection(request: HttpRequest, prediction_id: int, delivery_id: int) -> HttpResponse:
     """The same form for a delivery that exists; blank secrets stay as they are."""
     delivery = _delivery(prediction_id, delivery_id)
-    channel, kept = registry()[delivery.kind], setup.kept_secret(delivery)
+    channel, secrets = registry()[delivery.kind], kept(delivery.workspace_id, delivery.sealed)
     asked = channel.settings_asked(delivery.prediction)
-    form = ConnectionForm(asked, request.POST or None, initial=delivery.settings, kept=kept)
+    form = ConnectionForm(asked, request.POST or None, initial=delivery.settings, kept=secrets)
     context = _context(delivery.prediction) | {"channel": channel, "form": form, "again": True, "delivery": delivery}
     if request.method == "POST" and form.is_valid():
-        answers, secret = split_answers(asked, form.cleaned_data, kept)
-        secret = kept | {name: value for name, value in secret.items() if value}
-        learnt, context["found"], context["problem"] = _try(channel(answers, secret), delivery.prediction)
+        answers, secret = split_answers(asked, form.cleaned_data, secrets)
+        secret = secrets | {name: value for name, value in secret.items() if value}
+        learnt, context["found"], context["problem"] = _tried(channel, answers, secret, delivery.prediction)
         if not context["problem"] and request.POST.get("action") != "test":
             setup.change_connection(delivery, answers | learnt, secret, request.user)
-            return _go(request, "delivery", delivery)
-    return _form_or_result(request, context)
+            return go_on(request, _address(request, "delivery", delivery))
+    return form_or_outcome(request, "deliveries/connect.html", context)
 
 
 @builder
@@ -139,7 +137,7 @@ def plan(request: HttpRequest, prediction_id: int, delivery_id: int) -> HttpResp
     return render(
         request,
         "deliveries/plan.html",
-        _context(delivery.prediction) | {"delivery": delivery, "channel": channel, "form": form},
+        _context(delivery.prediction) | {"delivery": delivery, "channel": channel, "form": form, "limits": LIMITS},
     )
 
 
@@ -153,10 +151,10 @@ def delivery(request: HttpRequest, prediction_id: int, delivery_id: int) -> Http
         "delivery": found, "channel": channel, "sendings": sendings, "proof": proof_of_arrival(sendings), "now": timezone.now(),
         "held": next((sending for sending in sendings if sending.state == "held"), None), "live": any(s.state == "waiting" for s in sendings),
         "undoable": next((sending for sending in sendings if sending.outcome.get("can_undo")), None), "dry_run": latest("dry_run", found.id),
-        "rule": which.words(plural(prediction.dataset.noun), shown_limit(prediction, which.limit)),
+        "rule": which.words(prediction),
         "channel_place": channel.place,
         "target": channel.target if isinstance(channel, TableChannel) and found.settings.get("target") else None,
-        "signing_secret": setup.kept_secret(found).get("signing_secret", "") if request.membership.may("builder") else "",
+        "signing_secret": kept(found.workspace_id, found.sealed).get("signing_secret", "") if request.membership.may("builder") else "",
     }  # fmt: skip
     return render(request, "deliveries/_sendings.html" if request.htmx else "deliveries/delivery.html", context)
 
@@ -217,12 +215,6 @@ def leave(request: HttpRequest, token: str) -> HttpResponse:
     )
 
 
-def enabled_prediction(prediction_id: int) -> Prediction:
-    return get_object_or_404(
-        Prediction.objects.select_related("dataset", "champion"), id=prediction_id, champion__isnull=False
-    )
-
-
 def _context(prediction: Prediction) -> dict[str, Any]:
     return {"section": "predictions", "tab": "deliveries", "prediction": prediction}
 
@@ -236,7 +228,7 @@ def _delivery(prediction_id: int, delivery_id: int) -> Delivery:
 
 
 def _table_channel(delivery: Delivery) -> TableChannel:
-    channel = registry()[delivery.kind](delivery.settings, setup.kept_secret(delivery))
+    channel = registry()[delivery.kind](delivery.settings, kept(delivery.workspace_id, delivery.sealed))
     if not isinstance(channel, TableChannel):
         raise Http404
     return channel
@@ -261,13 +253,11 @@ def _chosen_table(request: HttpRequest, delivery: Delivery) -> list[str] | None:
     )
 
 
-def _try(channel: Channel, prediction: Prediction) -> tuple[dict[str, Any], str, str]:
-    """(what was learnt, what was found, what is wrong) of a destination."""
-    try:
-        found = channel.test(prediction)
-        return channel.learn(), found, ""
-    except Problem as problem:
-        return {}, "", str(problem)
+def _tried(
+    channel: type[Channel], settings: dict[str, Any], secret: dict[str, Any], prediction: Prediction
+) -> tuple[dict[str, Any], str, str]:
+    made = channel(settings, secret)
+    return tried(made, lambda: made.test(prediction))
 
 
 def _say_test(request: HttpRequest, delivery: Delivery) -> None:
@@ -277,16 +267,5 @@ def _say_test(request: HttpRequest, delivery: Delivery) -> None:
         messages.error(request, str(problem), extra_tags="bad")
 
 
-def _go(request: HttpRequest, name: str, delivery: Delivery) -> HttpResponse:
-    """On to the next page, also when htmx sent the form."""
-    address = reverse(name, args=[request.workspace.slug, delivery.prediction_id, delivery.id])
-    if not request.htmx:
-        return redirect(address)
-    answer = HttpResponse()
-    answer["HX-Redirect"] = address
-    return answer
-
-
-def _form_or_result(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """The whole page, or only the outcome beside the form, so that typed passwords stay where they are."""
-    return render(request, "datasets/source/_outcome.html" if request.htmx else "deliveries/connect.html", context)
+def _address(request: HttpRequest, name: str, delivery: Delivery) -> str:
+    return reverse(name, args=[request.workspace.slug, delivery.prediction_id, delivery.id])

@@ -14,6 +14,7 @@ from apps.deliveries.models import SCHEDULES, Delivery
 from apps.deliveries.selection import BANDS, Which
 from apps.predictions.models import Prediction
 
+LIMITS = ["rises", "falls", "jumps", "count"]  # fields of the form that belong to one kind each
 KINDS = ["all", "changed", "enters", "rises", "falls", "jumps", "top"]
 
 

@@ -43,6 +43,6 @@ def proof_of_arrival(sendings: list[Sending]) -> dict[str, Any]:
         sending for sending in sendings if sending.state == "arrived" and sending.expected and sending.event != "undo"
     ]
     return {
-        "expected": sum(sending.expected or 0 for sending in counted), "acknowledged": sum(sending.acknowledged for sending in counted),
-        "waiting": sum(sending.state == "waiting" for sending in sendings), "dead": sum(sending.state == "dead" for sending in sendings),
-    }  # fmt: skip
+        "expected": sum(sending.expected or 0 for sending in counted),
+        "acknowledged": sum(sending.acknowledged for sending in counted),
+    }

@@ -9,8 +9,10 @@ from typing import Any
 
 import duckdb
 
+from apps.predictions.models import Prediction
 from apps.scoring.models import ScoringRun
 from einstein import storage
+from einstein.web.templatetags.words import plural, score
 
 BANDS = {"high": "High", "medium": "Medium", "low": "Low"}
 # A record that is new counts as one that came from below; a jump needs a score to jump from.
@@ -46,12 +48,14 @@ class Which:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    def words(self, noun: str, shown: str) -> str:
-        """The rule in words; `noun` in the plural, `shown` is the limit as people read it."""
+    def words(self, prediction: Prediction) -> str:
+        """The rule in words: limits in percent or in the outcome's own unit, moves in points."""
+        noun, shown = plural(prediction.dataset.noun), score(self.limit, prediction.task)
+        moved = shown if prediction.task == "regression" else f"{round(self.limit * 100, 1):g} points"
         return {
             "all": f"All {noun}", "changed": f"{noun.capitalize()} whose band has changed", "enters": f"{noun.capitalize()} that enter the {BANDS[self.band]} band",
             "rises": f"{noun.capitalize()} whose score rises to {shown} or more", "falls": f"{noun.capitalize()} whose score falls to {shown} or less",
-            "jumps": f"{noun.capitalize()} whose score moves by {shown} or more", "top": f"{noun.capitalize()} that enter the top {self.count:,}",
+            "jumps": f"{noun.capitalize()} whose score moves by {moved} or more", "top": f"{noun.capitalize()} that enter the top {self.count:,}",
         }[self.kind]  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.datasets import sources
 from apps.datasets.models import Source
 from apps.deliveries.channels import registry
 from apps.deliveries.channels.base.table import Target
@@ -21,21 +20,13 @@ from apps.runs.queue import enqueue
 from apps.scoring.score import newest_run
 from apps.workspaces import audit
 from apps.workspaces.models import User
-from einstein.sealed import CannotOpen, seal, unseal
+from einstein.sealed import kept, seal
 
 
 def known_connection(prediction: Prediction, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """(settings, secret) of the dataset's own source when it is of this kind: what was entered there need not be entered again."""
     source = Source.objects.filter(dataset=prediction.dataset, kind=kind).first()
-    return (source.settings, sources.kept_secret(source)) if source else ({}, {})
-
-
-def kept_secret(delivery: Delivery) -> dict[str, Any]:
-    """The secrets that are there; {} when they cannot be opened any more and have to be entered again."""
-    try:
-        return {name: value for name, value in unseal(delivery.workspace_id, delivery.sealed).items() if value}
-    except CannotOpen:
-        return {}
+    return (source.settings, kept(source.workspace_id, source.sealed)) if source else ({}, {})
 
 
 def connect(
@@ -136,6 +127,8 @@ def try_out(delivery: Delivery, user: User) -> Run:
 
 def new_signing_secret(delivery: Delivery, user: User) -> None:
     """Make a new secret; what was signed with the old one stays valid for its receiver only as long as she keeps that."""
-    delivery.sealed = seal(delivery.workspace_id, kept_secret(delivery) | registry()[delivery.kind].generated())
+    delivery.sealed = seal(
+        delivery.workspace_id, kept(delivery.workspace_id, delivery.sealed) | registry()[delivery.kind].generated()
+    )
     delivery.save(update_fields=["sealed"])
     audit.record(user, "delivery secret made anew", delivery.name)

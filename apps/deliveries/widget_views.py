@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.deliveries.models import Widget
 from apps.deliveries.tokens import NotAllowed, Permission, frame_key, read_frame_key, read_permission, record_address
 from apps.predictions.models import Prediction
+from apps.predictions.queries import enabled_prediction
 from apps.scoring.api import VISIBLE, stored_answer
 from apps.scoring.export import harmless_row
 from apps.scoring.models import Score
@@ -64,16 +65,10 @@ class WidgetForm(forms.Form):
         return list(dict.fromkeys(origins))
 
 
-def _enabled(prediction_id: int) -> Prediction:
-    return get_object_or_404(
-        Prediction.objects.select_related("dataset", "champion"), id=prediction_id, champion__isnull=False
-    )
-
-
 @viewer
 def widgets(request: HttpRequest, prediction_id: int) -> HttpResponse:
     """The widgets of a prediction, and a form for another."""
-    prediction = _enabled(prediction_id)
+    prediction = enabled_prediction(prediction_id)
     form = WidgetForm(request.POST or None, initial={"name": prediction.name})
     if request.method == "POST" and not request.membership.may("builder"):
         raise PermissionDenied
@@ -94,7 +89,7 @@ def widgets(request: HttpRequest, prediction_id: int) -> HttpResponse:
 @viewer
 def widget(request: HttpRequest, prediction_id: int, widget_id: int) -> HttpResponse:
     """One widget: the snippet, both ways to let it show a record, and a live preview of the highest score."""
-    prediction = _enabled(prediction_id)
+    prediction = enabled_prediction(prediction_id)
     found = get_object_or_404(Widget, id=widget_id, prediction=prediction)
     sample = Score.objects.filter(prediction=prediction).order_by("-value", "key").first()
     context = {
@@ -118,7 +113,7 @@ def turn_key(request: HttpRequest, prediction_id: int, widget_id: int) -> HttpRe
 @builder
 def addresses(request: HttpRequest, prediction_id: int, widget_id: int) -> HttpResponse:
     """Scores with each record's signed address as a column, for pages that cannot run server code."""
-    prediction = _enabled(prediction_id)
+    prediction = enabled_prediction(prediction_id)
     found = get_object_or_404(Widget, id=widget_id, prediction=prediction)
     out = io.StringIO()
     writer = csv.writer(out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.http import QueryDict
+from django.shortcuts import get_object_or_404
 
 from apps.datasets.models import Dataset
 from apps.predictions.models import ModelVersion, Prediction
@@ -54,6 +55,13 @@ def fields_in_use(dataset_id: int) -> set[str]:
 def version_list(prediction: Prediction) -> list[ModelVersion]:
     """Versions newest first, without their heavy facts."""
     return list(ModelVersion.objects.filter(prediction=prediction).defer("facts").order_by("-number")[:50])
+
+
+def enabled_prediction(prediction_id: int) -> Prediction:
+    """A prediction with an enabled version; 404 otherwise."""
+    return get_object_or_404(
+        Prediction.objects.select_related("dataset", "champion"), id=prediction_id, champion__isnull=False
+    )
 
 
 def newest_version(prediction: Prediction) -> ModelVersion | None:

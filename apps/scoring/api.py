@@ -88,9 +88,12 @@ def live_version(prediction_id: int) -> LiveVersion:
 def stored_answer(score: Score, reasons: int = 3) -> dict[str, Any]:
     """A stored score as the REST answer and the widget show it."""
     newest = newest_run(score.prediction)
-    return as_answer(
-        score, score.scoring_run_id != newest.id or score.version_id != score.prediction.champion_id, reasons
-    )
+    return as_answer(score, is_stale(score, newest, score.prediction), reasons)
+
+
+def is_stale(score: Score, newest: ScoringRun, prediction: Prediction) -> bool:
+    """Whether a score is not of the newest run, or not of the version in use."""
+    return score.scoring_run_id != newest.id or score.version_id != prediction.champion_id
 
 
 def as_answer(score: Score, stale: bool, reasons: int = 3) -> dict[str, Any]:
@@ -136,7 +139,7 @@ def score_sent(version: LiveVersion, records: list[dict[str, Any]], reasons: int
     model = model_of(version)
     known = set(model.encoder.fields)
     usable = [place for place, record in enumerate(flat) if known & record.keys()]
-    scores = score_records(version, [records[place] for place in usable], reasons) if usable else None
+    scores = score_records(version, [flat[place] for place in usable], reasons) if usable else None
     answers_by_place = {place: number for number, place in enumerate(usable)}
     found = []
     for place, record in enumerate(flat):
@@ -215,10 +218,7 @@ class StoredScores(ListAPIView):
     )  # fmt: skip
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         rows = self.paginate_queryset(self.get_queryset())
-        found = [
-            as_answer(row, row.scoring_run_id != self.newest.id or row.version_id != self.prediction.champion_id)
-            for row in rows
-        ]
+        found = [as_answer(row, is_stale(row, self.newest, self.prediction)) for row in rows]
         return self.get_paginated_response(StoredScoreAnswer(found, many=True).data)
 
 

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from apps.datasets.records import record_of
 from apps.predictions.models import Prediction
+from apps.scoring.history import Point
 from apps.scoring.model_cache import model_of
-from apps.scoring.models import Score, ScoringRun
-from einstein import storage
+from apps.scoring.models import Score
 from einstein.ml.scorer import score_one
 
-LOOKED_BACK = 10  # runs
 LEAST_CHANGE = 0.005  # half a point: less is shown as the same
 
 
@@ -35,14 +32,17 @@ class Change:
     new_version: bool
 
 
-def change_of(prediction: Prediction, score: Score) -> Change | None:
-    """The change since the newest earlier run that holds the record; None when there is none or nothing to compare with."""
-    earlier = _earlier(prediction, score)
-    if earlier is None:
+def change_of(prediction: Prediction, score: Score, history: list[Point], now: dict[str, Any]) -> Change | None:
+    """The change since the newest earlier run that holds the record; None when there is none or nothing to compare with.
+
+    `history` is the record's, oldest first; `now` is the record as it was scored.
+    """
+    earlier = [point for point in history if point.run.as_of < score.scoring_run.as_of]
+    if not earlier or not now:
         return None
-    run, before = earlier
-    then, now = _record(prediction, run, score.key), _record(prediction, score.scoring_run, score.key)
-    if not then or not now:
+    run, before = earlier[-1].run, earlier[-1].value
+    then = record_of(prediction.dataset, run.snapshot, score.key) if run.snapshot else {}
+    if not then:
         return None
     model = model_of(score.version)
     same_record_new_model = float(score_one(model, then, 0).value[0]) if run.version_id != score.version_id else before
@@ -55,21 +55,3 @@ def change_of(prediction: Prediction, score: Score) -> Change | None:
     return Change(
         run.as_of, before, score.value, score.value - same_record_new_model, same_record_new_model - before, fields, run.version_id != score.version_id
     )  # fmt: skip
-
-
-def _earlier(prediction: Prediction, score: Score) -> tuple[ScoringRun, float] | None:
-    runs = (
-        ScoringRun.objects.filter(prediction=prediction, as_of__lt=score.scoring_run.as_of)
-        .select_related("snapshot")
-        .order_by("-as_of")
-    )
-    for run in runs[:LOOKED_BACK]:
-        with storage.local_copy(run.history_key) as path:
-            rows = pq.read_table(path, columns=["value"], filters=[("key", "=", score.key)])
-        if rows.num_rows:
-            return run, float(rows.column("value")[0].as_py())
-    return None
-
-
-def _record(prediction: Prediction, run: ScoringRun, key: str) -> dict[str, Any]:
-    return record_of(prediction.dataset, run.snapshot, key) if run.snapshot else {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.predictions.charts import LINE, figure, run_axis, x_axis, y_axis
 from apps.predictions.models import Prediction
+from apps.scoring.history import Point
 from apps.scoring.models import Score, ScoringRun
 from einstein.ml.explain import value_words
 from einstein.web.templatetags.words import plural
@@ -93,10 +93,10 @@ def reasons(prediction: Prediction, score: Score) -> dict[str, Any] | None:
     )
 
 
-def history(prediction: Prediction, points: list[tuple[datetime, float]], zone: ZoneInfo) -> dict[str, Any]:
+def history(prediction: Prediction, points: list[Point], zone: ZoneInfo) -> dict[str, Any]:
     """The record's score over the runs, before the ground of the High band."""
     scale, suffix = (1, "") if prediction.task == "regression" else (100, "%")
-    values = [scale * value for _, value in points]
+    values = [scale * point.value for point in points]
     shown = [f"{value:,.0f}%" if suffix else f"{value:,.4g}" for value in values]
     words = (
         "has not changed"
@@ -104,7 +104,7 @@ def history(prediction: Prediction, points: list[tuple[datetime, float]], zone: 
         else f"went {'up' if values[-1] > values[0] else 'down'} from {shown[0]} to {shown[-1]}"
     )
     title = f"The score {words} over {len(points)} run{'s' if len(points) > 1 else ''}"
-    when, axis = run_axis([moment for moment, _ in points], zone)
+    when, axis = run_axis([point.run.as_of for point in points], zone)
     data = [{"x": list(range(len(values))), "y": values, "mode": "lines+markers", "line": LINE, "marker": {"size": 6, "color": "--chart-1"},
              "customdata": when, "hovertemplate": "%{y:.3g}" + suffix + " on %{customdata}<extra></extra>"}]  # fmt: skip
     layout: dict[str, Any] = {

@@ -64,15 +64,28 @@ def write_export(rows: Iterable[list[Any]], path: Path, form: str) -> int:
     return {"csv": _write_csv, "xlsx": _write_xlsx, "parquet": _write_parquet}[form](iter(rows), path)
 
 
+class _Line:
+    """A file that hands back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def csv_lines(rows: Iterable[list[Any]]) -> Iterator[str]:
+    """Rows of COLUMNS as the lines of a CSV file, the header first, as Excel opens it."""
+    writer = csv.writer(_Line())
+    yield "\ufeff" + writer.writerow(COLUMNS)
+    for row in rows:
+        yield writer.writerow(harmless_row(row))
+
+
 def _write_csv(rows: Iterator[list[Any]], path: Path) -> int:
-    count = 0
-    with path.open("w", encoding="utf-8-sig", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(COLUMNS)
-        for row in rows:
-            writer.writerow(harmless_row(row))
-            count += 1
-    return count
+    lines = -1  # without the header
+    with path.open("w", encoding="utf-8", newline="") as out:
+        for line in csv_lines(rows):
+            out.write(line)
+            lines += 1
+    return lines
 
 
 def _write_xlsx(rows: Iterator[list[Any]], path: Path) -> int:

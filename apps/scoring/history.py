@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -13,13 +13,21 @@ from einstein import storage
 SHOWN_RUNS = 30
 
 
-def history_of(prediction: Prediction, key: str) -> list[tuple[datetime, float]]:
-    """(as of, score) of the newest 30 runs that hold the record, oldest first."""
-    runs = list(ScoringRun.objects.filter(prediction=prediction).order_by("-as_of")[:SHOWN_RUNS])
+class Point(NamedTuple):
+    """A record's score in one run."""
+
+    run: ScoringRun
+    value: float
+
+
+def history_of(prediction: Prediction, key: str) -> list[Point]:
+    """The record's score in those of the newest 30 runs that hold it, oldest first."""
+    found_runs = ScoringRun.objects.filter(prediction=prediction).select_related("snapshot")
+    runs = list(found_runs.order_by("-as_of")[:SHOWN_RUNS])
     found = []
     for run in reversed(runs):
         with storage.local_copy(run.history_key) as path:
             rows = pq.read_table(path, columns=["key", "value"], filters=[("key", "=", key)])
         if rows.num_rows:
-            found.append((run.as_of, float(rows.column("value")[0].as_py())))
+            found.append(Point(run, float(rows.column("value")[0].as_py())))
     return found

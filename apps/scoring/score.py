@@ -24,7 +24,6 @@ from apps.scoring.model_cache import Stored, model_of
 from apps.scoring.models import ScoringRun
 from apps.workspaces.scope import current_workspace_id, workspace_scope
 from einstein import storage
-from einstein.ml.reader.structured import flatten
 from einstein.ml.scorer import Scores, score, score_one
 
 REASONS_KEPT = 6  # three are shown, the record page draws more (DEFAULTS: 3 + 3)
@@ -189,8 +188,8 @@ def _upsert(rows: pd.DataFrame, prediction: Prediction, version: ModelVersion, r
 
 
 def score_records(version: Stored, records: list[dict[str, Any]], reasons: int) -> Scores:
-    """Score records handed over by REST; values are read as a user would type them."""
+    """Score flat records handed over by REST; values are read as a user would type them."""
     if len(records) == 1:
-        return score_one(model_of(version), flatten(records[0]), reasons)
-    table = pd.DataFrame([flatten(record) for record in records], dtype="object")
+        return score_one(model_of(version), records[0], reasons)
+    table = pd.DataFrame(records, dtype="object")
     return score(model_of(version), table.where(table.notna(), None), reasons)

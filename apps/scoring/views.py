@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 from urllib.parse import urlencode
 
 import pyarrow.parquet as pq
@@ -16,11 +16,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from apps.predictions.definition import outcome_words
-from apps.predictions.models import Prediction
+from apps.predictions.queries import enabled_prediction
 from apps.runs.queue import enqueue, latest
 from apps.scoring import charts
 from apps.scoring.change import change_of
-from apps.scoring.export import COLUMNS, CONTENT_TYPES, FORMATS, TooManyRows, cells_of, harmless_row, write_export
+from apps.scoring.export import CONTENT_TYPES, FORMATS, TooManyRows, cells_of, csv_lines, write_export
 from apps.scoring.history import history_of
 from apps.scoring.models import Score, ScoringRun
 from apps.scoring.queries import BANDS, current_scores, neighbours
@@ -36,17 +36,10 @@ SCORES_A_PAGE = 25
 DOWNLOAD_CHUNK = 2000
 
 
-def _enabled(prediction_id: int) -> Prediction:
-    found = get_object_or_404(Prediction.objects.select_related("dataset", "champion"), id=prediction_id)
-    if found.champion_id is None:
-        raise Http404
-    return found
-
-
 @viewer
 def scores(request: HttpRequest, prediction_id: int) -> HttpResponse:
     """All scores, highest first; search by key, filter by band."""
-    prediction = _enabled(prediction_id)
+    prediction = enabled_prediction(prediction_id)
     run = newest_run(prediction)
     band, wanted = request.GET.get("band", ""), request.GET.get("key", "").strip()
     page = Paginator(current_scores(prediction, run, band, wanted), SCORES_A_PAGE).get_page(request.GET.get("page"))
@@ -60,7 +53,7 @@ def scores(request: HttpRequest, prediction_id: int) -> HttpResponse:
 
 @viewer
 def scoring_progress(request: HttpRequest, prediction_id: int) -> HttpResponse:
-    prediction = _enabled(prediction_id)
+    prediction = enabled_prediction(prediction_id)
     work = latest("score", prediction.id)
     response = render(request, "scoring/_progress.html", {"prediction": prediction, "work": work})
     if work is None or not work.is_live:
@@ -71,7 +64,7 @@ def scoring_progress(request: HttpRequest, prediction_id: int) -> HttpResponse:
 @builder
 @require_POST
 def score_now(request: HttpRequest, prediction_id: int) -> HttpResponse:
-    prediction = _enabled(prediction_id)
+    prediction = enabled_prediction(prediction_id)
     enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:asked", by=request.user)
     audit.record(request.user, "scoring asked for", prediction.name)
     messages.success(request, "Scoring has begun.", extra_tags="good")
@@ -81,13 +74,13 @@ def score_now(request: HttpRequest, prediction_id: int) -> HttpResponse:
 @viewer
 def record(request: HttpRequest, prediction_id: int, key: str) -> HttpResponse:
     """One record: its score, the reasons, what the score was before."""
-    prediction = _enabled(prediction_id)
+    prediction = enabled_prediction(prediction_id)
     found = get_object_or_404(
         Score.objects.select_related("version", "scoring_run__snapshot"), prediction=prediction, key=key
     )
-    history = history_of(prediction, key)
+    history, written = history_of(prediction, key), record_now(prediction, found)
     before, after = neighbours(found)
-    written, change = record_now(prediction, found), change_of(prediction, found)
+    change = change_of(prediction, found, history, written)
     context = {
         "section": "predictions", "prediction": prediction, "score": found, "sentence": score_sentence(prediction, found),
         "change": change, "change_words": change_sentence(prediction, change) if change else "", "knobs": knobs_of(prediction, found, written) if written else [],
@@ -102,7 +95,7 @@ def record(request: HttpRequest, prediction_id: int, key: str) -> HttpResponse:
 @require_POST
 def try_values(request: HttpRequest, prediction_id: int, key: str) -> HttpResponse:
     """The score with other values in some fields, as the record page asks for it."""
-    prediction = _enabled(prediction_id)
+    prediction = enabled_prediction(prediction_id)
     found = get_object_or_404(
         Score.objects.select_related("version", "scoring_run__snapshot"), prediction=prediction, key=key
     )
@@ -115,13 +108,13 @@ def try_values(request: HttpRequest, prediction_id: int, key: str) -> HttpRespon
 @viewer
 def download(request: HttpRequest, prediction_id: int, form: str) -> HttpResponse:
     """Every current score as CSV, XLSX or Parquet."""
-    prediction = _enabled(prediction_id)
+    prediction = enabled_prediction(prediction_id)
     run = newest_run(prediction)
     if form not in FORMATS or (run is None and form != "csv"):
         raise Http404
     try:
         response = (
-            StreamingHttpResponse(_csv_lines(request.workspace.id, prediction.id, run.id if run else 0))
+            StreamingHttpResponse(csv_lines(_stored_rows(request.workspace.id, prediction.id, run.id if run else 0)))
             if form == "csv"
             else _file(run, form)
         )
@@ -133,17 +126,8 @@ def download(request: HttpRequest, prediction_id: int, form: str) -> HttpRespons
     return response
 
 
-class _Line:
-    """A file that hands back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def _csv_lines(workspace_id: int, prediction_id: int, run_id: int) -> Iterator[str]:
+def _stored_rows(workspace_id: int, prediction_id: int, run_id: int) -> Iterator[list[Any]]:
     """Runs after the view has ended, so it opens the workspace itself, one chunk at a time."""
-    writer = csv.writer(_Line())
-    yield "\ufeff" + writer.writerow(COLUMNS)
     after = ""
     while True:
         with workspace_scope(workspace_id):
@@ -152,7 +136,7 @@ def _csv_lines(workspace_id: int, prediction_id: int, run_id: int) -> Iterator[s
         if not chunk:
             return
         for row in chunk:
-            yield writer.writerow(harmless_row(cells_of(vars(row), row.as_of.isoformat(), row.version.number)))
+            yield cells_of(vars(row), row.as_of.isoformat(), row.version.number)
         after = chunk[-1].key
 
 

@@ -11,7 +11,6 @@ from apps.datasets.records import record_of
 from apps.predictions.models import Prediction
 from apps.scoring.model_cache import model_of
 from apps.scoring.models import Score
-from einstein.ml.artifact import Model
 from einstein.ml.outside import outside
 from einstein.ml.schema import FieldSpec
 from einstein.ml.scorer import score_one
@@ -85,7 +84,7 @@ def what_if(prediction: Prediction, score: Score, record: dict[str, Any], change
     found = score_one(model, record | kept, 3)
     warnings = [warning for warning in outside(model, record | kept) if warning["field"] in kept]
     return {
-        "value": float(found.value[0]), "before": _before(model, record), "predicted": found.predicted[0], "band": found.bands[0], "reasons": found.reasons[0],
+        "value": float(found.value[0]), "before": score.value, "predicted": found.predicted[0], "band": found.bands[0], "reasons": found.reasons[0],
         "warnings": warnings, "changed": kept,
     }  # fmt: skip
 
@@ -105,7 +104,3 @@ def _as_written(knob: Knob, value: str) -> str:
     if knob.kind == "choice":
         return value
     return np.format_float_positional(float(f"{float(value):.6g}"), trim="-").replace(".", knob.decimal)
-
-
-def _before(model: Model, record: dict[str, Any]) -> float:
-    return float(score_one(model, record, 0).value[0])

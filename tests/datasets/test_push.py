@@ -155,7 +155,7 @@ def test_after_a_fault_of_ours_the_records_wait_and_are_tried_again(send, take, 
         with pytest.raises(AssertionError, match="Something went wrong on our side"):
             take()
     batch = PushedBatch.objects.get()
-    assert (batch.state, batch.attempts) == ("waiting", 1)
+    assert batch.state == "waiting"
     assert batch.due_at > timezone.now() + timedelta(minutes=4)
     take()
     batch.refresh_from_db()

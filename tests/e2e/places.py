@@ -189,7 +189,7 @@ class Bucket(Files):
 
     def came_back(self) -> dict[str, float]:
         reader = S3Connector(self.server.settings | {"folder": "scores"}, self.server.secret)
-        found = sorted(reader.files(), key=lambda file: file.changed)
+        found = sorted(reader.files(), key=lambda file: file.modified)
         target = self.folder / "back.csv"
         return self.scores_of(target.read_bytes() for file in found if reader.get(file, target) is None)
 

@@ -241,8 +241,3 @@ def event_words(event: str) -> str:
     """What set a sending off."""
     known = {"run.finished": "A scoring has finished", "alert.opened": "An alert was opened", "undo": "Undo"}
     return known.get(event, "Scores")
-
-
-@register.filter
-def words(text: str) -> list[str]:
-    return text.split()

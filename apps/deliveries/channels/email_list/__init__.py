@@ -183,12 +183,7 @@ def _rule(parcel: Parcel, nouns: str) -> str:
     """What the list holds, as its first sentence says it."""
     if parcel.which.kind == "all":
         return f"The {nouns} with the highest scores"
-    return parcel.which.words(nouns, shown_limit(parcel.prediction, parcel.which.limit))
-
-
-def shown_limit(prediction: Prediction, limit: float) -> str:
-    """A rule's limit as people read it: "70%", "10 points" are the same number."""
-    return score(limit, prediction.task)
+    return parcel.which.words(parcel.prediction)
 
 
 def is_address(text: str) -> bool:
