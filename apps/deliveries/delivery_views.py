@@ -156,7 +156,12 @@ def delivery(request: HttpRequest, prediction_id: int, delivery_id: int) -> Http
         "target": channel.target if isinstance(channel, TableChannel) and found.settings.get("target") else None,
         "signing_secret": kept(found.workspace_id, found.sealed).get("signing_secret", "") if request.membership.may("builder") else "",
     }  # fmt: skip
-    return render(request, "deliveries/_sendings.html" if request.htmx else "deliveries/delivery.html", context)
+    if not request.htmx:
+        return render(request, "deliveries/delivery.html", context)
+    response = render(request, "deliveries/_sendings.html", context)
+    if not context["live"]:
+        response["HX-Refresh"] = "true"  # the state at the head of the page changes with it
+    return response
 
 
 @builder

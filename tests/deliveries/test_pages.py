@@ -204,3 +204,19 @@ def test_nasty_text_in_any_field_of_any_form_is_refused_with_a_sentence(client, 
         assert page.status_code == 200, (kind, text)
         assert "<script>alert(1)" not in page.content.decode()
     assert not Delivery.objects.exists()
+
+
+def test_the_page_follows_a_delivery_until_it_has_arrived_and_then_loads_anew(
+    client, base, web, make_delivery, deliver, owner, scored
+):
+    from apps.deliveries import plan as planning
+
+    hook = make_delivery("webhook", {"url": f"{web.base}/hook", "events": ["scores.changed"]}, {"signing_secret": "whsec_YWJj"})  # fmt: skip
+    planning.plan_now(hook, owner)
+    page = f"{base}{hook.id}/"
+    assert 'hx-trigger="every 1s" hx-swap="innerHTML"' in client.get(page).content.decode()
+    waiting = client.get(page, headers={"HX-Request": "true"})
+    assert "On its way" in waiting.content.decode()
+    assert "HX-Refresh" not in waiting
+    deliver(hook)
+    assert client.get(page, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
