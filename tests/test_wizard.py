@@ -55,11 +55,11 @@ def test_every_screen_shows_the_summary_with_real_counts(step):
 
 @pytest.mark.parametrize("name", ["records", "fields", "review"])
 def test_a_screen_reads_the_records_once(step, monkeypatch, name):
-    from apps.predictions import wizard
+    from apps.predictions import draft_records
 
     reads = []
-    load = wizard.load
-    monkeypatch.setattr(wizard, "load", lambda *args: reads.append(args) or load(*args))
+    load = draft_records.load
+    monkeypatch.setattr(draft_records, "load", lambda *args: reads.append(args) or load(*args))
     step(name)
     assert len(reads) == 1
 

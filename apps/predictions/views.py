@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from apps.datasets import lifecycle
-from apps.predictions import charts, wizard
+from apps.predictions import charts, wizard, wizard_screens
 from apps.predictions.definition import outcome_words
 from apps.predictions.models import SCHEDULES, ModelVersion, Prediction
 from apps.predictions.parts import template_of
@@ -94,15 +94,15 @@ def _after(request: HttpRequest, prediction: Prediction, step: str) -> HttpRespo
 
 def _wizard_context(prediction: Prediction, step: str) -> dict:
     facts: dict = {}
-    if step in wizard.SCREENS:
-        facts = wizard.SCREENS[step](prediction)
+    if step in wizard_screens.SCREENS:
+        facts = wizard_screens.SCREENS[step](prediction)
     elif step == "review":
-        facts["used"] = wizard.used_field_count(prediction)
+        facts["used"] = wizard_screens.used_field_count(prediction)
     names = list(wizard.STEPS)
     return {
         "section": "predictions", "prediction": prediction, "step": step, "steps": wizard.STEPS.items(), "step_number": names.index(step) + 1,
         "step_name": wizard.STEPS[step], "previous": names[names.index(step) - 1] if step != "question" else "", "facts": facts,
-        "outcome_words": outcome_words(prediction), "counts": wizard.counts_of(prediction), "budgets": wizard.BUDGETS.items(),
+        "outcome_words": outcome_words(prediction), "counts": wizard_screens.counts_of(prediction), "budgets": wizard.BUDGETS.items(),
         "schedules": SCHEDULES.items(), "hours": range(24), "weekdays": list(enumerate(WEEKDAYS)),
         "template": f"predictions/wizard/{step}.html", "ready_made": template_of(prediction),
     }  # fmt: skip

@@ -9,25 +9,23 @@ import pandas as pd
 from django.http import QueryDict
 
 from apps.datasets.enrich import make_enriched
-from apps.datasets.models import Dataset, Field
-from apps.datasets.queries import enrichment_of, reading_run
-from apps.datasets.records import NEEDS_NO_VALUE, NEEDS_NUMBER, OPERATORS, keyed, load, newest_snapshot, specs_of
+from apps.datasets.models import Field
+from apps.datasets.queries import enrichment_of
+from apps.datasets.records import NEEDS_NO_VALUE, NEEDS_NUMBER, OPERATORS, newest_snapshot, specs_of
 from apps.datasets.relations import relations_of
 from apps.predictions.definition import (
     RULE_TARGET,
-    ignored_of,
     learn_mask,
-    score_mask,
     suggested_positive,
     target_of,
-    with_outcome,
 )
+from apps.predictions.draft_records import column_of, records_with_outcome
 from apps.predictions.models import KINDS, SCHEDULES, Prediction
-from apps.predictions.parts import apply_parts, chosen_parts, make_sample, suggested_parts, template_of
+from apps.predictions.parts import apply_parts, chosen_parts, make_sample, template_of
 from apps.predictions.queries import chosen_dataset
+from apps.predictions.wizard_screens import ANSWERS_SHOWN, MOST_FILTERS
 from apps.workspaces.models import User
 from einstein.ml.errors import DataProblem
-from einstein.ml.guards import Finding, inspect_fields
 from einstein.ml.outcome import answers_of, read_outcome, refuse_unlearnable, suggest_task
 from einstein.ml.schema import parse
 
@@ -36,9 +34,6 @@ STEPS = {
     "review": "Review",
 }  # fmt: skip
 BUDGETS = {60: "Quick: about a minute", 120: "Normal: about 2 minutes", 600: "Thorough: about 10 minutes"}
-MOST_FILTERS = 3
-ANSWERS_SHOWN, DATASETS_SHOWN = 12, 200
-FIELDS_CHECKED = 500
 
 
 def next_step(step: str) -> str:
@@ -69,33 +64,6 @@ def _save_question(prediction: Prediction, answers: QueryDict) -> list[str]:
     prediction.name = answers.get("name", "").strip()[:120]
     prediction.question = answers.get("question", "").strip()[:200]
     return [] if prediction.name else ["Give the prediction a name, such as Customer churn."]
-
-
-def data_screen(prediction: Prediction) -> dict[str, Any]:
-    """Datasets to pick from, and what others tell about the records of the chosen one."""
-    datasets = list(Dataset.objects.filter(state="active").order_by("-updated_at")[:DATASETS_SHOWN])
-    chosen = prediction.dataset or (datasets[0] if len(datasets) == 1 else None)
-    made = chosen and enrichment_of(chosen)
-    run = chosen and reading_run(chosen)
-    return {
-        "datasets": datasets, "made": made, "relations": relations_of(chosen) if chosen and not made else [],
-        "run": run if run and run.is_live and (made or newest_snapshot(chosen) is None) else None, "chosen": chosen,
-        "template": template_of(prediction), "parts": parts_screen(prediction, chosen),
-    }  # fmt: skip
-
-
-def parts_screen(prediction: Prediction, chosen: Dataset | None) -> list[dict[str, Any]]:
-    """Each part of the template with the fields that can play it, the one that does or that we suggest first."""
-    template = template_of(prediction)
-    fields = list(Field.objects.filter(dataset=chosen)) if chosen else []
-    if template is None or not fields:
-        return []
-    same = prediction.parts and chosen.id == prediction.dataset_id
-    played = prediction.parts if same else suggested_parts(template, fields)
-    return [
-        {"part": part, "chosen": played.get(part.name, ""), "fields": [item.name for item in fields if item.type in part.types], "guessed": not same}
-        for part in template.parts
-    ]  # fmt: skip
 
 
 def use_sample(prediction: Prediction, user: User) -> None:
@@ -150,7 +118,7 @@ def _save_outcome(prediction: Prediction, answers: QueryDict) -> list[str]:
     before = (prediction.outcome_field, prediction.outcome_kind, prediction.rule)
     prediction.outcome_field = answers.get("field", "")
     kind = answers.get("kind", "")
-    values = _column(prediction, prediction.outcome_field)
+    values = column_of(prediction, prediction.outcome_field)
     if kind == "rule":
         return _save_rule(prediction, answers)
     if values is None:
@@ -174,7 +142,7 @@ def _save_rule(prediction: Prediction, answers: QueryDict) -> list[str]:
     prediction.fields_seen = False
     if errors or not rules:
         return errors or ["Pick a field and a condition, such as: days late is more than 30."]
-    table = _with_outcome(prediction)
+    table = records_with_outcome(prediction)
     return _unlearnable(prediction, table[RULE_TARGET])
 
 
@@ -201,7 +169,7 @@ def _save_records(prediction: Prediction, answers: QueryDict) -> list[str]:
 
 
 def _too_few(prediction: Prediction) -> list[str]:
-    table = _with_outcome(prediction)
+    table = records_with_outcome(prediction)
     learnable = table[learn_mask(prediction, table, specs_of(prediction.dataset))]
     try:
         if prediction.task == "regression":
@@ -250,122 +218,6 @@ SAVERS: dict[str, Callable[[Prediction, QueryDict], list[str]]] = {
 }  # fmt: skip
 
 
-def outcome_screen(prediction: Prediction) -> dict[str, Any]:
-    """Fields that could be the outcome, each with what it holds, and the answers of the chosen one."""
-    fields = list(Field.objects.filter(dataset=prediction.dataset))
-    values = _column(prediction, prediction.outcome_field)
-    counts = answers_of(values) if values is not None else {}
-    if values is not None and not prediction.outcome_kind:
-        prediction.outcome_kind = suggest_task(prediction.outcome_field, values)
-    shown = sorted(
-        fields, key=lambda item: (item.name != prediction.outcome_field, item.type != "yes_no", item.position)
-    )
-    return {
-        "fields": shown[:200], "kinds": KINDS.items(), "answers": list(counts.items())[:ANSWERS_SHOWN], "answer_count": len(counts),
-        "known": sum(counts.values()), "operators": OPERATORS.items(), "all_fields": [item.name for item in fields],
-        "rule_rows": [prediction.rule or {}], "few": min(counts.values(), default=0),
-    }  # fmt: skip
-
-
-def records_screen(prediction: Prediction) -> dict[str, Any]:
-    """Filters with live counts."""
-    table = _with_outcome(prediction)
-    specs = specs_of(prediction.dataset)
-    learn, scored = learn_mask(prediction, table, specs), score_mask(prediction, table, specs)
-    dates = [item.name for item in Field.objects.filter(dataset=prediction.dataset) if item.type == "date"]
-    return {
-        "learn_count": int(learn.sum()), "score_count": int(scored.sum()), "both_count": int((learn & scored).sum()), "total": len(table),
-        "operators": OPERATORS.items(), "all_fields": [item.name for item in Field.objects.filter(dataset=prediction.dataset)],
-        "learn_rows": _rows(prediction.learn_filters), "score_rows": _rows(prediction.score_filters), "dates": dates,
-    }  # fmt: skip
-
-
-def fields_screen(prediction: Prediction) -> dict[str, Any]:
-    """Fields to tick; suspicious ones unticked with the reason, until the user decides otherwise."""
-    findings = {finding.field: finding for finding in findings_of(prediction)}
-    rows = []
-    for item in Field.objects.filter(dataset=prediction.dataset):
-        if item.name == prediction.outcome_field or item.name == prediction.rule.get("field"):
-            continue
-        finding = findings.get(item.name)
-        if item.name == prediction.dataset.key_field:
-            finding = Finding(item.name, "id", True, "It names the record; a model would only memorise it.")
-        used = (
-            item.name not in prediction.ignored_fields if prediction.fields_seen else not (finding and finding.certain)
-        )
-        if prediction.fields_seen and finding and finding.certain:
-            used = item.name in prediction.kept_fields
-        rows.append({"field": item, "finding": finding, "used": used})
-    rows.sort(key=lambda row: (row["finding"] is None, row["field"].position))
-    return {"rows": rows, "used": sum(row["used"] for row in rows)}
-
-
-SCREENS: dict[str, Callable[[Prediction], dict[str, Any]]] = {
-    "data": data_screen, "outcome": outcome_screen, "records": records_screen, "fields": fields_screen,
-}  # fmt: skip
-
-
-def findings_of(prediction: Prediction) -> list[Finding]:
-    """What the guards say of the fields of the records to learn from."""
-    full = _with_outcome(prediction)
-    table = full[learn_mask(prediction, full, specs_of(prediction.dataset))]
-    positive = "Yes" if prediction.outcome_kind == "rule" else prediction.positive or None
-    try:
-        outcome = read_outcome(
-            target_of(prediction),
-            table[target_of(prediction)],
-            prediction.task,
-            positive if prediction.task == "binary" else None,
-        )
-    except DataProblem:
-        return []
-    hidden = {
-        target_of(prediction),
-        prediction.rule.get("field"),
-        *([prediction.dataset.key_field] if prediction.dataset.key_field else []),
-    }
-    specs = [
-        spec for name, spec in specs_of(prediction.dataset).items() if name not in hidden and name in table.columns
-    ]
-    known = table[outcome.known].reset_index(drop=True)
-    return inspect_fields(known, specs[:FIELDS_CHECKED], outcome, time_field=prediction.time_field or None)
-
-
-def counts_of(prediction: Prediction) -> dict[str, int]:
-    """How many records there are to learn from and to score."""
-    if not prediction.dataset_id or not target_of(prediction) or newest_snapshot(prediction.dataset) is None:
-        return {}
-    try:
-        table = _with_outcome(prediction)
-        specs = specs_of(prediction.dataset)
-        return {
-            "learn": int(learn_mask(prediction, table, specs).sum()),
-            "score": int(score_mask(prediction, table, specs).sum()),
-        }
-    except KeyError:
-        return {}  # the outcome field left the dataset; the outcome screen says so
-
-
-def _with_outcome(prediction: Prediction) -> pd.DataFrame:
-    return with_outcome(prediction, _keyed_records(prediction), specs_of(prediction.dataset))
-
-
-def _keyed_records(prediction: Prediction) -> pd.DataFrame:
-    """The newest snapshot's keyed records; a screen asks several times, so one read is kept with the prediction at hand."""
-    dataset, snapshot = prediction.dataset, newest_snapshot(prediction.dataset)
-    wanted = (snapshot.id, dataset.key_field, dataset.duplicates)
-    if getattr(prediction, "_records_of", None) != wanted:
-        prediction._records, prediction._records_of = keyed(dataset, load(snapshot)), wanted
-    return prediction._records
-
-
-def _column(prediction: Prediction, name: str) -> pd.Series | None:
-    snapshot = newest_snapshot(prediction.dataset)
-    if snapshot is None or name not in snapshot.field_names:
-        return None
-    return load(snapshot, [name])[name]
-
-
 def _filters(prediction: Prediction, answers: QueryDict, prefix: str) -> tuple[list[dict[str, str]], list[str]]:
     """The filter lines of a form: complete ones, and sentences about those that cannot be read."""
     known, filters, errors = specs_of(prediction.dataset), [], []
@@ -395,15 +247,3 @@ def _as_comparable(value: str, spec: Any) -> Any:
         read = parse(text, spec).iloc[0]
         return read if not pd.isna(read) else pd.to_datetime(value, errors="coerce")
     return pd.to_numeric(value.replace(",", ""), errors="coerce")
-
-
-def _rows(filters: list[dict[str, str]]) -> list[dict[str, str]]:
-    return [*filters, {}][:MOST_FILTERS]
-
-
-def used_field_count(prediction: Prediction) -> int:
-    return (
-        Field.objects.filter(dataset=prediction.dataset)
-        .exclude(name__in=[*ignored_of(prediction), prediction.outcome_field])
-        .count()
-    )

@@ -314,3 +314,20 @@ def test_a_dataset_of_another_workspace_does_not_exist(base, related, client, st
     client.force_login(stranger)
     for path in (f"{base.id}/related/", f"{base.id}/related/{related.id}/"):
         assert client.get(f"/w/{elsewhere.slug}/datasets/{path}").status_code == 404
+
+
+def test_names_that_look_like_code_are_names(upload, owner, perform_runs):
+    nasty = ['k"ey; DROP TABLE base', "o'f", "a{}mount\\ %s", "d\u200bate -- x"]
+    base = upload("base.csv", [{nasty[0]: f"C{n:03d}", "plan": "x"} for n in range(30)])
+    rows = [{"id": f"o{n}", nasty[1]: f"C{n % 30:03d}", nasty[2]: str(n), nasty[3]: "2026-01-05"} for n in range(60)]
+    other = upload("o'rd\"ers.csv", rows)
+    names = newest_snapshot(other).field_names
+    key = newest_snapshot(base).field_names[0]
+    Dataset.objects.filter(id=base.id).update(key_field=key)
+    base.refresh_from_db()
+    join = Join(other.id, "o'rd\"ers", key, names[1], names[3], [EVER], sums=[names[2]], latest=[names[2]])
+    made = make_enriched(base, [join], "", owner)
+    perform_runs()
+    table = load(newest_snapshot(made.dataset)).set_index(key)
+    assert table.loc["C004", f"o'rd\"ers: sum of {names[2]}, so far"] == "38"
+    assert table.loc["C004", f"o'rd\"ers: latest {names[2]}"] == "34"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -150,3 +151,53 @@ def test_a_token_is_not_carried_to_another_server(full):
 def test_only_a_name_can_be_picked(full, tmp_path, name):
     with pytest.raises(SourceProblem, match="Pick what is to be read"):
         connector(full).read({"table": name}, None, {}, tmp_path, lambda done, total: None)
+
+
+JUNK = [b"", b"null", b"[]", b"{}", b'"x"', b"7", b"<html>welcome</html>", b"\xff\xfe\x00", b'{"sobjects": 3}', b'{"sobjects": [{}]}', b'{"fields": [7]}',
+        b'{"totalSize": "many", "records": []}', b'{"totalSize": 5, "done": false, "records": [{}], "nextRecordsUrl": "/services/data/v62.0/query/again"}',
+        b'{"totalSize": 1, "records": 3}', b'[{"errorCode": 5}]', b'{"fields": [{"name": "Id", "type": "id"}], "sobjects": [], "totalSize": 3, "records": []}']  # fmt: skip
+
+
+@pytest.mark.parametrize("body", JUNK)
+def test_a_server_that_only_pretends_to_be_salesforce_gets_a_sentence(salesforce, tmp_path, monkeypatch, body):
+    from tests.salesforce import Salesforce, _send
+
+    def answer(self, handler):
+        handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        if handler.path.endswith("/token"):
+            _send(
+                handler,
+                *self._token(
+                    {"grant_type": ["client_credentials"], "client_id": ["3MVG9"], "client_secret": [PASSWORD]}
+                ),
+            )
+            return
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    monkeypatch.setattr(Salesforce, "_answer", answer)
+    made = connector(salesforce)
+    for deed in (
+        lambda: made.choices(),
+        lambda: made.preview(PICK),
+        lambda: made.read(PICK, None, {}, tmp_path, lambda done, total: None),
+        lambda: made.read(
+            PICK, Since("SystemModstamp", "Id", "2026-01-01T00:00:00Z"), {}, tmp_path, lambda done, total: None
+        ),
+    ):
+        with contextlib.suppress(OutboundProblem):  # a list without objects fits, anything else gets its sentence
+            deed()
+
+
+def test_more_records_than_were_counted_are_not_taken(full, tmp_path, monkeypatch):
+    original = full._page
+
+    def longer(handler, number, start):
+        full.jobs[number]["records"] += full.jobs[number]["records"][:1] if start else []
+        original(handler, number, start)
+
+    monkeypatch.setattr(full, "_page", longer)
+    with pytest.raises(SourceProblem, match="counted 1,300 records but sent 1,30"):
+        read(full, tmp_path)

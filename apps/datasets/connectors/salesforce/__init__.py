@@ -25,7 +25,7 @@ from apps.datasets.connectors.base import (
     Tell,
 )
 from apps.datasets.connectors.base.rows import as_text, write_batches
-from apps.datasets.connectors.salesforce.client import Client, FieldFacts
+from apps.datasets.connectors.salesforce.client import Bulk, Client, FieldFacts
 from einstein.ml.reader.rows import ReadReport
 
 BULK_FROM = 2000  # records; "more than 2,000 records is a good candidate for Bulk API 2.0" (its Developer Guide)
@@ -153,12 +153,8 @@ def _read(
             batches = _paged(client, soql, fields, schema)
         else:
             job = open_jobs.enter_context(client.bulk(soql, lambda: tell(0, expected)))
-            expected = job.records
-            batches = _from_results(job.results(folder), fields, schema)
-        report = write_batches(batches, schema, target, [], tell)
-        if open_jobs and report.rows != expected:
-            raise SourceProblem(f"{client.place} counted {expected:,} records but sent {report.rows:,}.")
-    return report
+            batches = _from_results(job, folder, fields, schema)
+        return write_batches(batches, schema, target, [], tell)
 
 
 def _paged(client: Client, soql: str, fields: list[FieldFacts], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -168,19 +164,30 @@ def _paged(client: Client, soql: str, fields: list[FieldFacts], schema: pa.Schem
         )
 
 
-def _from_results(files: Iterator[Path], fields: list[FieldFacts], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    for file in files:
-        reader = pacsv.open_csv(
+def _from_results(job: Bulk, folder: Path, fields: list[FieldFacts], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    read = 0
+    for file in job.results(folder):
+        for batch in _csv_batches(file, schema):
+            read += batch.num_rows
+            if read > job.records:
+                break
+            columns = [_alike(column, field) for column, field in zip(batch.columns, fields, strict=True)]
+            yield pa.record_batch(columns, schema)
+    if read != job.records:
+        raise SourceProblem(f"{job.client.place} counted {job.records:,} records but sent {read:,}.")
+
+
+def _csv_batches(file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    types = {name: pa.string() for name in schema.names}
+    try:
+        yield from pacsv.open_csv(
             file,
             read_options=pacsv.ReadOptions(block_size=8 << 20),
             parse_options=pacsv.ParseOptions(newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(
-                column_types={name: pa.string() for name in schema.names}, include_columns=schema.names
-            ),
+            convert_options=pacsv.ConvertOptions(column_types=types, include_columns=schema.names),
         )
-        for batch in reader:
-            columns = [_alike(column, field) for column, field in zip(batch.columns, fields, strict=True)]
-            yield pa.record_batch(columns, schema)
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise SourceProblem(f"The bulk result cannot be read: {str(error)[:160]}") from error
 
 
 def _alike(column: pa.Array, field: FieldFacts) -> pa.Array:

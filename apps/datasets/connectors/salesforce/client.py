@@ -76,57 +76,64 @@ class Client:
 
     def objects(self) -> list[dict[str, Any]]:
         """Everything that can be queried and that people see, as the global description lists it."""
-        found = self.ask("GET", f"{API}/sobjects/")["sobjects"]
-        return [each for each in found if each.get("queryable") and (each.get("layoutable") or each.get("custom"))]
+        with self._understood():
+            found = self.ask("GET", f"{API}/sobjects/")["sobjects"]
+            return [
+                each
+                for each in found
+                if isinstance(each["name"], str)
+                and each.get("queryable")
+                and (each.get("layoutable") or each.get("custom"))
+            ]
 
     def fields(self, name: str) -> list[FieldFacts]:
         """The readable fields of an object."""
-        described = self.ask("GET", f"{API}/sobjects/{quote(name, safe='')}/describe")
-        return [
-            FieldFacts(
-                each["name"], each.get("label") or each["name"], each["type"], int(each.get("length") or 0), bool(each.get("updateable")),
-                bool(each.get("externalId") or each.get("idLookup") or each.get("unique") or each["type"] == "id"),
-            )
-            for each in described["fields"] if each["type"] not in NOT_READ
-        ]  # fmt: skip
+        with self._understood():
+            described = self.ask("GET", f"{API}/sobjects/{quote(name, safe='')}/describe")["fields"]
+            return [_facts_of(each) for each in described if each["type"] not in NOT_READ]
 
     def count(self, soql: str) -> int:
         """What a `SELECT COUNT()` counts."""
-        return int(self.ask("GET", f"{API}/query?{urlencode({'q': soql})}")["totalSize"])
+        with self._understood():
+            return int(self.ask("GET", f"{API}/query?{urlencode({'q': soql})}")["totalSize"])
 
     def pages(self, soql: str) -> Iterator[list[dict[str, Any]]]:
-        """The records of a query, a page at a time; raises when fewer came than were counted at the start."""
-        answer = self.ask("GET", f"{API}/query?{urlencode({'q': soql})}")
-        expected, read = int(answer["totalSize"]), 0
-        while True:
-            read += len(answer["records"])
-            yield answer["records"]
-            if answer.get("done", True):
-                break
-            answer = self.ask("GET", answer["nextRecordsUrl"])
-        if read != expected:
-            raise SourceProblem(f"{self.place} counted {expected:,} records but sent {read:,}.")
+        """The records of a query, a page at a time; raises unless as many came as were counted at the start."""
+        path, read, expected = f"{API}/query?{urlencode({'q': soql})}", 0, None
+        while path:
+            with self._understood():
+                answer = self.ask("GET", path)
+                expected = int(answer["totalSize"]) if expected is None else expected
+                records, path = (
+                    list(answer["records"]),
+                    "" if answer.get("done", True) else str(answer["nextRecordsUrl"]),
+                )
+            read += len(records)
+            if read > expected or not (path or read == expected):
+                raise SourceProblem(f"{self.place} counted {expected:,} records but sent {read:,}.")
+            yield records
 
     @contextmanager
     def bulk(self, soql: str, wait: Callable[[], object]) -> Iterator[Bulk]:
         """A finished bulk query, whose results are thrown away at the end. `wait` is called while it runs and may raise to stop."""
-        job = self.ask("POST", f"{API}/jobs/query", {"operation": "query", "query": soql})
+        with self._understood():
+            job = str(self.ask("POST", f"{API}/jobs/query", {"operation": "query", "query": soql})["id"])
         try:
-            yield Bulk(self, job["id"], self._finished(job["id"], wait))
+            yield Bulk(self, job, self._finished(job, wait))
         finally:
-            self.call("DELETE", f"{API}/jobs/query/{job['id']}")
+            self.call("DELETE", f"{API}/jobs/query/{quote(job, safe='')}")
 
     def _finished(self, job: str, wait: Callable[[], object]) -> int:
         """Wait for a bulk query; return how many records it found."""
         deadline, pause = time.monotonic() + JOB_SECONDS, 0.2
         while True:
-            state = self.ask("GET", f"{API}/jobs/query/{job}")
-            if state["state"] == "JobComplete":
-                return int(state["numberRecordsProcessed"])
-            if state["state"] in {"Failed", "Aborted"}:
-                raise SourceProblem(
-                    f"{self.place} could not run the query: {state.get('errorMessage') or state['state']}."
-                )
+            with self._understood():
+                found = self.ask("GET", f"{API}/jobs/query/{quote(job, safe='')}")
+                state, count = found["state"], int(found.get("numberRecordsProcessed") or 0)
+            if state == "JobComplete":
+                return count
+            if state in {"Failed", "Aborted"}:
+                raise SourceProblem(f"{self.place} could not run the query: {found.get('errorMessage') or state}.")
             if time.monotonic() > deadline:
                 raise SourceProblem(f"{self.place} was not done within an hour.")
             wait()
@@ -140,9 +147,18 @@ class Client:
             for record in records
         ]
         answers = self.ask("PATCH", f"{API}/composite/sobjects", {"allOrNone": False, "records": body})
-        if not isinstance(answers, list) or len(answers) != len(records):
-            raise SourceProblem(f"{self.place} answered in a form we do not know.")
-        return answers
+        with self._understood():
+            return [dict(answer) for answer, _ in zip(answers, records, strict=True)]
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """An answer of another form than is documented is the other side's fault, and said so."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SourceProblem(
+                f"{self.place} answers in a form that Salesforce does not. Check the address; it looks like https://mycompany.my.salesforce.com."
+            ) from error
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Call and return the JSON of the answer; raises `Refused` with the reason in plain words."""
@@ -207,6 +223,16 @@ class Client:
         return Refused(f"{self.place} refused: {said or f'HTTP {status}'}.", code)
 
 
+def _facts_of(described: dict[str, Any]) -> FieldFacts:
+    name, kind = str(described["name"]), str(described["type"])
+    identifies = bool(
+        described.get("externalId") or described.get("idLookup") or described.get("unique") or kind == "id"
+    )
+    return FieldFacts(
+        name, str(described.get("label") or name), kind, int(described.get("length") or 0), bool(described.get("updateable")), identifies
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Bulk:
     """A finished bulk query of `records` records."""
@@ -220,7 +246,7 @@ class Bulk:
         locator, target = "", folder / "result.csv"
         while True:
             query = {"maxRecords": str(RESULT_RECORDS), **({"locator": locator} if locator else {})}
-            url, headers = self.client.signed(f"{API}/jobs/query/{self.job}/results?{urlencode(query)}")
+            url, headers = self.client.signed(f"{API}/jobs/query/{quote(self.job, safe='')}/results?{urlencode(query)}")
             with send("GET", url, headers | {"Accept": "text/csv"}, seconds=JOB_SECONDS) as answer:
                 if answer.status != 200:
                     raise SourceProblem(f"{self.client.place} did not send the result (HTTP {answer.status}).")
