@@ -78,7 +78,9 @@ def _installed(budget: float) -> tuple[str, int, dict, str]:
         Prediction.objects.filter(id=prediction.id).update(champion=version)
         _, plain = create_key(user, "Bench", "score")
     record = {name: value for name, value in frame.iloc[7].items() if isinstance(value, str) and name != table.target}
-    return plain, prediction.id, record, str(facts["scorecard"].get("model", ""))[:80]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    trees = sum(count for _, count in manifest["explainer"].get("trees", []))
+    return plain, prediction.id, record, f"{len(manifest['members'])} members, {trees} trees explained"
 
 
 def _serve() -> subprocess.Popen:
