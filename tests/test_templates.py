@@ -25,23 +25,23 @@ KINDS = [
 TABLES = [
     ("customer_churn", {"customerID": ("id", 1000, []), "gender": ("category", 2, ["Male", "Female"]), "tenure": ("number", 72, []), "Contract": ("category", 3, ["Monthly"]),
                         "MonthlyCharges": ("money", 600, []), "Churn": ("yes_no", 2, ["No", "Yes"])},
-     {"who": "customerID", "outcome": "Churn", "value": "MonthlyCharges"}),
+     {"who": "customerID", "outcome": "Churn"}),
     ("lead_scoring", {"Id": ("id", 1000, []), "Email": ("email", 990, []), "LeadSource": ("category", 5, ["Web"]), "Status": ("category", 4, ["Open", "Converted"]),
                       "IsConverted": ("yes_no", 2, ["false", "true"]), "CreatedDate": ("date", 800, []), "NumberOfEmployees": ("number", 300, []), "Owner.Email": ("email", 5, [])},
-     {"who": "Email", "outcome": "IsConverted", "started": "CreatedDate", "owner": "Owner.Email", "source": "LeadSource", "size": "NumberOfEmployees"}),
+     {"who": "Email", "outcome": "IsConverted", "started": "CreatedDate", "owner": "Owner.Email"}),
     ("late_payment", {"Invoice Number": ("id", 1000, []), "Invoice Date": ("date", 400, []), "Due Date": ("date", 400, []), "Total": ("money", 950, []),
                       "Days Overdue": ("number", 60, []), "Customer": ("category", 90, [])},
-     {"who": "Invoice Number", "outcome": "Days Overdue", "started": "Invoice Date", "amount": "Total"}),
+     {"who": "Invoice Number", "outcome": "Days Overdue", "started": "Invoice Date"}),
     ("employee_attrition", {"EmployeeNumber": ("id", 1000, []), "Attrition": ("yes_no", 2, ["No", "Yes"]), "MonthlyIncome": ("money", 900, []), "Age": ("number", 40, []),
                             "YearsAtCompany": ("number", 30, [])},
-     {"who": "EmployeeNumber", "outcome": "Attrition", "pay": "MonthlyIncome"}),
+     {"who": "EmployeeNumber", "outcome": "Attrition"}),
     ("case_escalation", {"CaseNumber": ("id", 1000, []), "IsEscalated": ("yes_no", 2, ["false", "true"]), "Status": ("category", 3, ["Closed"]), "CreatedDate": ("date", 900, []),
                          "Assignee": ("category", 9, ["Ben"])},
      {"who": "CaseNumber", "outcome": "IsEscalated", "started": "CreatedDate", "owner": "Assignee"}),
     ("deal_size", {"Opportunity ID": ("id", 1000, []), "Amount": ("money", 700, []), "Created Date": ("date", 300, []), "Product": ("category", 6, ["A"]), "Probability": ("percent", 10, [])},
-     {"who": "Opportunity ID", "outcome": "Amount", "started": "Created Date", "product": "Product"}),
+     {"who": "Opportunity ID", "outcome": "Amount", "started": "Created Date"}),
     ("item_demand", {"Date": ("date", 170, []), "AveragePrice": ("money", 200, []), "Total Volume": ("number", 990, []), "type": ("category", 2, []), "region": ("category", 54, [])},
-     {"outcome": "Total Volume", "started": "Date", "price": "AveragePrice"}),
+     {"outcome": "Total Volume", "started": "Date"}),
 ]  # fmt: skip
 
 
@@ -98,7 +98,9 @@ def test_a_sample_is_tried_from_the_question_to_what_it_would_learn_from(kind, b
     assert "Which field is what?" in shown
     answers = {f"part_{part.name}": selected(shown, f"part_{part.name}") for part in template.parts}
     assert answers["part_outcome"] and answers["part_who"], answers
-    went_on = client.post(f"{wizard}data/", {"dataset": prediction.dataset_id, "parts": "1", **answers})
+    went_on = client.post(
+        f"{wizard}data/", {"dataset": prediction.dataset_id, "parts": prediction.dataset_id, **answers}
+    )
     assert went_on["Location"].endswith("/outcome/"), went_on.content.decode()
     prediction.refresh_from_db()
     assert prediction.task == template.outcome.kind
@@ -118,7 +120,8 @@ def test_a_number_becomes_a_yes_by_the_recommended_rule(begin, client, inside, p
     wizard = begin("late_payment")
     client.post(f"{wizard}data/", {"action": "sample"})
     perform_runs()
-    answers = {"dataset": Dataset.objects.get().id, "parts": "1", "part_outcome": "days_late"}
+    number = Dataset.objects.get().id
+    answers = {"dataset": number, "parts": number, "part_outcome": "days_late"}
     assert client.post(f"{wizard}data/", answers).status_code == 302
     prediction = Prediction.objects.get()
     assert (prediction.outcome_kind, prediction.rule) == ("rule", {"field": "days_late", "op": "more", "value": "7"})
@@ -136,7 +139,8 @@ def test_parts_that_cannot_work_are_said(begin, client, inside, perform_runs, an
     wizard = begin("customer_churn")
     client.post(f"{wizard}data/", {"action": "sample"})
     perform_runs()
-    shown = client.post(f"{wizard}data/", {"dataset": Dataset.objects.get().id, "parts": "1", **answers})
+    number = Dataset.objects.get().id
+    shown = client.post(f"{wizard}data/", {"dataset": number, "parts": number, **answers})
     assert shown.status_code == 200
     assert words in shown.content.decode()
 
@@ -147,12 +151,55 @@ def test_an_unknown_template_begins_an_own_question(client, owner, workspace, in
     assert Prediction.objects.get().template == ""
 
 
-def test_scores_are_called_as_the_template_says(scored, client, owner, workspace):
+def test_scores_are_called_as_the_template_says_while_they_mean_that(scored, client, owner, workspace):
     client.force_login(owner)
     page = f"/w/{workspace.slug}/predictions/{scored.id}/scores/"
     assert ">Score</th>" in client.get(page).content.decode()
-    Prediction.objects.filter(id=scored.id).update(template="customer_churn")
+    Prediction.objects.filter(id=scored.id).update(template="customer_churn", parts={"outcome": "Churn"})
     shown = client.get(page).content.decode()
     assert ">Chance of leaving</th>" in shown
     record = re.search(r'class="cell-link" href="([^"]+)"', shown)[1]
     assert "Likely to leave" in client.get(record).content.decode()
+    for other in ({"positive": "No"}, {"parts": {"outcome": "Contract"}}, {"outcome_kind": "multiclass"}):
+        Prediction.objects.filter(id=scored.id).update(
+            **{"positive": "Yes", "parts": {"outcome": "Churn"}, "outcome_kind": "binary"} | other
+        )
+        assert ">Score</th>" in client.get(page).content.decode(), other
+
+
+def test_a_field_that_is_filled_afterwards_by_its_name_comes_unticked(client, owner, workspace, inside, dataset):
+    from apps.predictions.wizard_screens import fields_screen
+
+    draft = Prediction.objects.create(name="P", dataset=dataset, template="customer_churn", parts={"outcome": "Churn"}, outcome_kind="binary",
+                                      outcome_field="Churn", positive="Yes", owner=owner)  # fmt: skip
+    Field.objects.filter(dataset=dataset, name="Contract").update(name="Churn Reason")
+    rows = {row["field"].name: row for row in fields_screen(draft)["rows"]}
+    assert rows["Churn Reason"]["used"] is False
+    assert "only once the outcome is known" in rows["Churn Reason"]["finding"].reason
+    assert rows["tenure"]["used"] is True
+
+
+def test_looking_at_another_dataset_changes_nothing_of_it(begin, client, inside, perform_runs, dataset):
+    wizard = begin("customer_churn")
+    client.post(f"{wizard}data/", {"action": "sample"})
+    perform_runs()
+    Dataset.objects.filter(id=dataset.id).update(key_field="", noun="record")
+    sample = Prediction.objects.get().dataset_id
+    client.get(
+        f"{wizard}data/", {"dataset": dataset.id, "parts": sample, "part_outcome": "Churn", "part_who": "customerID"}
+    )
+    client.get(
+        f"{wizard}data/",
+        {"dataset": dataset.id, "parts": dataset.id, "part_outcome": "Churn", "part_who": "customerID"},
+    )
+    dataset.refresh_from_db()
+    assert (dataset.key_field, dataset.noun) == ("", "record")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("customer_churn", "renewed"), ("lead_scoring", "unsubscribed"), ("employee_attrition", "lefthanded")],
+)
+def test_a_field_that_says_the_opposite_is_not_taken_for_the_outcome(kind, name):
+    fields = fields_of({"id": ("id", 1000, []), name: ("yes_no", 2, ["Yes", "No"])})
+    assert "outcome" not in suggested_parts(registry()[kind], fields)

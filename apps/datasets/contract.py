@@ -76,8 +76,9 @@ def match(
     sample: pd.DataFrame,
     before: pd.DataFrame,
     forced_types: Iterable[str] = (),
+    ours: bool = False,
 ) -> Match:
-    """Match a table to a contract.
+    """Match a table to a contract. The names of a table of `ours` were made by us, so none of them is another one in disguise.
 
     `arrived` are all names in their order; `sample` (some of its records) and `before` (records of the last good snapshot, the same keys
     where there is a key) are tables of strings. `forced_types` are fields whose new type was accepted.
@@ -91,7 +92,7 @@ def match(
     ]
     missing = [known for known in names if known not in mapping.values()]
     extra = [came for came in arrived if came not in mapping]
-    pairs = _renamed(missing, extra, names, sample, before, _key_of(promised, mapping))
+    pairs = [] if ours else _renamed(missing, extra, names, sample, before, _key_of(promised, mapping))
     for known, came, why in pairs:
         mapping[came] = known
         changes.append(
@@ -111,7 +112,7 @@ def match(
                     arrived=came,
                 )
             )
-    changes += _swapped(promised, mapping, sample, before)
+    changes += [] if ours else _swapped(promised, mapping, sample, before)
     changes += _reordered(list(names), arrived, mapping)
     changes += _retyped(promised, mapping, sample, set(forced_types))
     return Match(mapping, changes)

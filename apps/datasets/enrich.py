@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ from apps.workspaces.scope import workspace_scope
 from einstein.ml.reader.rows import ReadReport
 
 MOST_JOINS = 6
+RETRY_MINUTES = [5, 30, 120]  # as a source
 
 
 def make_enriched(base: Dataset, joins: list[Join], reference_field: str, user: User) -> Enrichment:
@@ -51,21 +53,21 @@ def set_joins(made: Enrichment, joins: list[Join], reference_field: str, user: U
     made.reference_field = reference_field
     made.save(update_fields=["joins", "reference_field"])
     audit.record(user, "related records joined", made.dataset.name, related=[join.label for join in joins])
-    return remake(made.dataset_id, timezone.now().isoformat(), user)
+    return remake(made.dataset_id, user)
 
 
-def remake(dataset_id: int, cause: str, user: User | None = None) -> Run:
-    """Queue the making of a dataset, once a `cause`: while it is being made for an earlier one, what came since is not in it."""
-    return enqueue("enrich", dataset_id, unique_key=f"enrich:{dataset_id}:{cause}", by=user)
+def remake(dataset_id: int, user: User | None = None) -> Run:
+    """Queue the making of a dataset. One that is being made looks at its end whether something came meanwhile."""
+    return enqueue("enrich", dataset_id, unique_key=f"enrich:{dataset_id}", by=user)
 
 
-def remake_followers(dataset_id: int, cause: str) -> None:
+def remake_followers(dataset_id: int) -> None:
     """Queue the making of every dataset that is made from this one. Called inside a scope, when it has a new snapshot."""
     for made in Enrichment.objects.exclude(dataset__state__in=["deleted", "archived"]).only(
         "dataset_id", "base_id", "joins"
     ):
         if made.base_id == dataset_id or any(join["related"] == dataset_id for join in made.joins):
-            remake(made.dataset_id, cause)
+            remake(made.dataset_id)
 
 
 def enrich(work: Work, needed: Iterable[str] = ()) -> Taken:
@@ -90,7 +92,41 @@ def enrich(work: Work, needed: Iterable[str] = ()) -> Taken:
         target = Path(folder) / "table.parquet"
         names = write_enriched(base, related, made.reference_field, now, target, tell)
         report = ReadReport(names, rows=base.rows)
-        return take_in(work, made.dataset_id, Arrived(target, report, _origin(made, joins)), needed)
+        taken = take_in(work, made.dataset_id, Arrived(target, report, _origin(made, joins)), needed)
+    with work.fenced():
+        _follow_up(work, made, snapshots)
+    return taken
+
+
+def plan_retry(workspace_id: int, run: Run) -> None:
+    """After a failed making: again soon, three times; then the next newer records set it off."""
+    tries = int(run.params.get("tries", 0))
+    if tries < len(RETRY_MINUTES):
+        due = timezone.now() + timedelta(minutes=RETRY_MINUTES[tries])
+        with workspace_scope(workspace_id):
+            enqueue(
+                "enrich", run.subject_id, unique_key=f"enrich:{run.subject_id}", due_at=due, params={"tries": tries + 1}
+            )
+
+
+def joined_fields(dataset_id: int) -> set[str]:
+    """Fields of a dataset that made datasets stand on: links, dates, amounts of a related one; keys and reference dates of a base."""
+    used: set[str] = set()
+    for made in Enrichment.objects.exclude(dataset__state__in=["deleted", "archived"]):
+        joins = [Join.from_json(facts) for facts in made.joins]
+        used |= {name for join in joins if join.related == dataset_id for name in join.fields}
+        if made.base_id == dataset_id:
+            used |= {made.reference_field, *(join.key for join in joins)}
+    return used - {""}
+
+
+def _follow_up(work: Work, made: Enrichment, used: list[Snapshot]) -> None:
+    """Make it anew when a part has moved on, or the joins were changed, while it was being made."""
+    now = Enrichment.objects.get(id=made.id)
+    newest = [newest_snapshot(snapshot.dataset) for snapshot in used]
+    moved = [snapshot.id for snapshot in used] != [snapshot.id if snapshot else None for snapshot in newest]
+    if moved or (now.joins, now.reference_field) != (made.joins, made.reference_field):
+        enqueue("enrich", made.dataset_id, unique_key=f"enrich:{made.dataset_id}:after:{work.run_id}")
 
 
 def _snapshot(dataset: Dataset) -> Snapshot:
@@ -108,7 +144,10 @@ def _side(snapshot: Snapshot) -> Side:
                 found = open_files.enter_context(chain.batches(snapshot, names))
             yield found
 
-    return Side(snapshot.field_names, specs_of(snapshot.dataset), snapshot.rows, batches)
+    dataset = snapshot.dataset
+    repeats = dataset.key_field in snapshot.field_names and snapshot.keyed_by != dataset.key_field
+    key = dataset.key_field if repeats else ""
+    return Side(snapshot.field_names, specs_of(dataset), snapshot.rows, batches, key, dataset.duplicates)
 
 
 def _related(join: Join) -> Dataset:

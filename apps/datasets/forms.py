@@ -124,12 +124,13 @@ class JoinForm(forms.Form):
             )
         return answers
 
-    def join(self) -> Join:
+    def join(self, label: str = "") -> Join:
+        """The join as answered; one that is changed keeps its `label`, and with it the names of its fields."""
         taken = {
             name: self.cleaned_data[name]
             for name in ("link", "moment", "windows", "count", "since_last", "sums", "means", "latest")
         }
-        return Join(related=self.related.id, label=self.related.name[:60], key=self.base.key_field, **taken)
+        return Join(related=self.related.id, label=label or self.related.name[:60], key=self.base.key_field, **taken)
 
 
 class PlanForm(forms.Form):

@@ -16,7 +16,7 @@ from apps.datasets import chain, difference
 from apps.datasets.arrival import Arrived, Taken, note_outcome
 from apps.datasets.contract import Match, Promised, judge_rows, letters_of, match
 from apps.datasets.held import hold
-from apps.datasets.models import Dataset, Field, HeldTable, Snapshot, Source
+from apps.datasets.models import Dataset, Enrichment, Field, HeldTable, Snapshot, Source
 from apps.datasets.records import newest_snapshot
 from apps.runs.lease import Work, WorkFailed
 from apps.workspaces.scope import workspace_scope
@@ -85,7 +85,8 @@ def _matched(
     )
     with workspace_scope(work.workspace_id):
         earlier = _same_records(before, dataset, sample, aliases)
-    found = match(promised, names, aliases, sample, earlier, accepted)
+        ours = Enrichment.objects.filter(dataset=dataset).exists()
+    found = match(promised, names, aliases, sample, earlier, accepted, ours)
     key = next((came for came, known in found.mapping.items() if known == dataset.key_field), None)
     if not arrived.changes_only:
         named_before = bool(dataset.key_field) and before.keyed_by == dataset.key_field

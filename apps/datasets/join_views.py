@@ -14,8 +14,10 @@ from apps.datasets.forms import JoinForm
 from apps.datasets.joins import Join
 from apps.datasets.models import Dataset, Enrichment, Field
 from apps.datasets.records import newest_snapshot
-from apps.datasets.relations import Relation, candidates, relation_between, relations_of
+from apps.datasets.relations import Relation, joinable, relation_between, relations_of
 from apps.workspaces.access import builder
+
+OTHERS_SHOWN = 200
 
 
 @builder
@@ -26,7 +28,7 @@ def related(request: HttpRequest, dataset_id: int) -> HttpResponse:
     relations = [each for each in relations_of(base) if each.dataset.id not in joined]
     known = {each.dataset.id for each in relations} | joined.keys()
     context = _context(base, made, dataset_id) | {
-        "relations": relations, "joined": joined.values(), "others": [each for each in candidates(base) if each.id not in known],
+        "relations": relations, "joined": joined.values(), "others": joinable(base).exclude(id__in=known).order_by("name")[:OTHERS_SHOWN],
     }  # fmt: skip
     return render(request, "datasets/joins/related.html", context)
 
@@ -35,8 +37,8 @@ def related(request: HttpRequest, dataset_id: int) -> HttpResponse:
 def join(request: HttpRequest, dataset_id: int, related_id: int) -> HttpResponse:
     """What of a related dataset is taken, and how it belongs to the base."""
     base, made = _base_of(dataset_id)
-    other = next((each for each in candidates(base) if each.id == related_id), None)
-    if other is None or not base.key_field:
+    other = get_object_or_404(joinable(base), id=related_id)
+    if not base.key_field:
         raise Http404
     known, relation = _joins(made).get(related_id), relation_between(base, other)
     fields = [list(Field.objects.filter(dataset=each)) for each in (base, other)]
@@ -81,7 +83,8 @@ def _save(request: HttpRequest, base: Dataset, made: Enrichment | None, form: Jo
             request, f"{MOST_JOINS} related datasets is the limit. Take another one out first.", extra_tags="warn"
         )
         return made.dataset_id if made else base.id
-    joins[form.related.id] = form.join()
+    known = joins.get(form.related.id)
+    joins[form.related.id] = form.join(known.label if known else "")
     if made is None:
         return make_enriched(base, list(joins.values()), form.cleaned_data["reference"], request.user).dataset_id
     set_joins(made, list(joins.values()), form.cleaned_data["reference"], request.user)

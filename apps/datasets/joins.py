@@ -29,6 +29,8 @@ WINDOWS = {30: "30 days", 90: "90 days", 365: "1 year", EVER: "any time before"}
 AMOUNTS = {"money", "quantity", "number", "percent"}  # types that sums and averages are made of
 ROW = "einstein: row"
 NUMBERS = pa.float64()
+# A day without a clock time that both have counts as after: nobody knows which came first.
+BEFORE = "r.moment < CASE WHEN r.moment = date_trunc('day', r.moment) THEN date_trunc('day', b.reference) ELSE b.reference END"
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,17 @@ class Join:
 
 @dataclass(frozen=True)
 class Side:
-    """A table to be joined: its fields and their types, how many records it has, and how to read some of its fields in batches of strings."""
+    """A table to be joined: its fields and their types, how many records it has, and how to read some of its fields in batches of strings.
+
+    Where records may repeat a key, `key` names it and the first or the last of them counts, as the dataset's owner decided.
+    """
 
     names: list[str]
     specs: dict[str, FieldSpec]
     rows: int
     batches: Callable[[list[str]], AbstractContextManager[Iterator[pa.RecordBatch]]]
+    key: str = ""
+    keep: str = "last"
 
 
 def write_enriched(
@@ -138,7 +145,7 @@ def write_enriched(
         for number, (join, side) in enumerate(related):
             rows = folder / f"related-{number}.parquet"
             _write_related(join, side, rows, count)
-            _aggregate(engine, number, join, keys.index(join.key), rows)
+            _aggregate(engine, number, join, keys.index(join.key), _once(rows, side))
         joins = [join for join, _ in related]
         _put_together(engine, base.names, joins, target)
     return base.names + [told.name for join in joins for told in join.columns()]
@@ -185,20 +192,21 @@ def _write_base(
 
 
 def _write_related(join: Join, side: Side, target: Path, count: Callable[[int], None]) -> None:
-    """The related records with a link and a date: link, moment, turn (which of equal dates comes later), numbers and texts."""
+    """The related records with a link and a date: link, moment, turn (which of equal dates comes later), own key, numbers and texts."""
     numbers, texts = list(dict.fromkeys([*join.sums, *join.means])), join.latest
     schema = pa.schema(
-        [("link", pa.string()), ("moment", pa.timestamp("us")), ("turn", pa.int64()), *((_number(name), NUMBERS) for name in numbers),
+        [("link", pa.string()), ("moment", pa.timestamp("us")), ("turn", pa.int64()), ("own", pa.string()), *((_number(name), NUMBERS) for name in numbers),
          *((_text(name), pa.string()) for name in texts)]
     )  # fmt: skip
     done = 0
     with (
-        side.batches(join.fields) as found,
+        side.batches(list(dict.fromkeys([*join.fields, *filter(None, [side.key])]))) as found,
         pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer,
     ):
         for batch in found:
             turns = pa.array(range(done, done + batch.num_rows), pa.int64())
-            columns = [_comparable(batch, join.link), _dates(batch, join.moment, side.specs), turns]
+            own = _comparable(batch, side.key) if side.key else pa.nulls(batch.num_rows, pa.string())
+            columns = [_comparable(batch, join.link), _dates(batch, join.moment, side.specs), turns, own]
             columns += [_numbers(batch, name, side.specs) for name in numbers]
             columns += [batch.column(name).cast(pa.string()) for name in texts]
             writer.write_batch(pa.record_batch(columns, schema))
@@ -206,16 +214,23 @@ def _write_related(join: Join, side: Side, target: Path, count: Callable[[int], 
             count(batch.num_rows)
 
 
-def _aggregate(engine: duckdb.DuckDBPyConnection, number: int, join: Join, key: int, rows: Path) -> None:
+def _once(rows: Path, side: Side) -> str:
+    """The related rows, of those that repeat a key the one that counts."""
+    if not side.key:
+        return f"SELECT * FROM read_parquet('{rows}')"
+    order = "ASC" if side.keep == "first" else "DESC"
+    return f"SELECT * FROM read_parquet('{rows}') QUALIFY own IS NULL OR row_number() OVER (PARTITION BY own ORDER BY turn {order}) = 1"
+
+
+def _aggregate(engine: duckdb.DuckDBPyConnection, number: int, join: Join, key: int, rows: str) -> None:
     """The table `told_n`: for each base row that has related ones, what they tell."""
     columns = "".join(f", {told.expression} AS c{place}" for place, told in enumerate(join.columns()))
     # Of equal dates the record that stands later in the table is the later one.
-    ordered = "SELECT link, moment, * EXCLUDE (link, moment, turn), row_number() OVER (ORDER BY moment, turn) AS turn FROM read_parquet('{}')"
-    plain = "SELECT * FROM read_parquet('{}')"
-    source = (ordered if join.latest else plain).format(rows)
+    placed = f"SELECT * EXCLUDE (turn), row_number() OVER (ORDER BY moment, turn) AS turn FROM ({rows})"
+    source = placed if join.latest else rows
     engine.execute(
         f"CREATE TABLE told_{number} AS SELECT b.{quoted(ROW)} AS row{columns} FROM base b JOIN ({source}) r "
-        f"ON r.link = b.{_key(key)} AND r.moment < b.reference GROUP BY b.{quoted(ROW)}"
+        f"ON r.link = b.{_key(key)} AND {BEFORE} GROUP BY b.{quoted(ROW)}"
     )
 
 

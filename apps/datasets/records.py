@@ -73,6 +73,15 @@ def key_problems(dataset: Dataset, table: pd.DataFrame) -> dict[str, int]:
     return {"blank": int(keys.isna().sum()), "repeated": int(keys.dropna().duplicated().sum())}
 
 
+def key_problems_of(dataset: Dataset, name: str) -> int:
+    """How many records of the newest snapshot would be without a key of their own if `name` were the key field."""
+    snapshot = newest_snapshot(dataset)
+    if snapshot is None or name not in snapshot.field_names:
+        return 0
+    keys = clean_text(load(snapshot, [name])[name])
+    return int(keys.isna().sum()) + int(keys.dropna().duplicated().sum())
+
+
 def specs_of(dataset: Dataset) -> dict[str, FieldSpec]:
     """The fields' types as decided, with the options settled on the newest snapshot."""
     return {

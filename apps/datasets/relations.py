@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
+from django.db.models import Q, QuerySet
 
 from apps.datasets import chain
 from apps.datasets.contract import letters_of
 from apps.datasets.joins import AMOUNTS, EVER, Join
 from apps.datasets.models import Dataset, Enrichment, Field, Snapshot
 from apps.datasets.records import newest_snapshot, specs_of
+from einstein.ml.reader.table import as_frame
 from einstein.ml.schema import FieldSpec, parse
 from einstein.ml.types.base import clean_text
 
@@ -21,8 +22,9 @@ LINKS = {"id", "text", "category", "email", "number", "quantity", "phone"}
 STATES = {"category", "yes_no"}
 LOOKED_AT = 5000  # records of a related dataset
 MOST_CANDIDATES = 12  # datasets that are looked at, the newest first
+ALWAYS = 0.95  # of the records must have a date that could be looked back from
 NEEDED_SHARE = 0.5  # of the related records must name a record of the base
-MOST_KEYS = 1_000_000  # of the base; larger ones are joined by hand
+MOST_KEYS = 500_000  # of the base; larger ones are joined by hand
 MOST_LEVELS = 30  # different values of a field whose latest one is worth a field
 MOST_AMOUNTS, MOST_STATES = 2, 1
 
@@ -49,7 +51,8 @@ def relations_of(base: Dataset) -> list[Relation]:
     ):
         return []
     keys = _keys(snapshot, base.key_field)
-    found = [_relation(base, snapshot, keys, other) for other in candidates(base)]
+    looked_at = joinable(base).filter(state="active").order_by("-updated_at")[:MOST_CANDIDATES]
+    found = [_relation(base, snapshot, keys, other) for other in looked_at]
     return sorted((each for each in found if each), key=lambda each: -each.share)
 
 
@@ -65,15 +68,16 @@ def _is_joinable(base: Dataset, snapshot: Snapshot | None) -> bool:
     return snapshot is not None and base.key_field in snapshot.field_names and snapshot.rows <= MOST_KEYS
 
 
-def candidates(base: Dataset) -> list[Dataset]:
-    """Datasets that could be joined to `base`: others, in use, not made of joins themselves, with a date to look back by."""
-    dated = Field.objects.filter(detected_type="date").values("dataset_id").union(
-        Field.objects.filter(chosen_type="date").values("dataset_id")
-    )  # fmt: skip
+def joinable(base: Dataset) -> QuerySet[Dataset]:
+    """Datasets that may be joined to `base`: others, not deleted, not made of joins themselves, with a date to look back by."""
+    dated = Field.objects.filter(Q(detected_type="date") | Q(chosen_type="date")).values("dataset_id")
     made = Enrichment.objects.values("dataset_id")
-    return list(
-        Dataset.objects.filter(state="active", id__in=dated).exclude(id=base.id).exclude(id__in=made).order_by("-updated_at")[:MOST_CANDIDATES]
-    )  # fmt: skip
+    return Dataset.objects.exclude(state="deleted").filter(id__in=dated).exclude(id=base.id).exclude(id__in=made)
+
+
+def reference_of(relations: list[Relation]) -> str:
+    """The one day to look back from, for several relations taken at once."""
+    return next((each.reference_field for each in relations if each.reference_field), "")
 
 
 def proposed_join(base: Dataset, other: Dataset, link: str, moment: str, sample: pd.DataFrame) -> Join:
@@ -99,7 +103,7 @@ def _windows(sample: pd.DataFrame, moment: str, specs: dict[str, FieldSpec]) -> 
     return [days for days in (90, 365) if span >= 2 * days] or [days for days in (30,) if span >= 2 * days] or [EVER]
 
 
-def _relation(base: Dataset, snapshot: Snapshot, keys: pa.Array, other: Dataset) -> Relation | None:
+def _relation(base: Dataset, snapshot: Snapshot, keys: pd.Index, other: Dataset) -> Relation | None:
     found = newest_snapshot(other)
     if found is None:
         return None
@@ -120,39 +124,43 @@ def _relation(base: Dataset, snapshot: Snapshot, keys: pa.Array, other: Dataset)
     return Relation(other, shares[link], len(linked) / max(1, linked.nunique()), join, reference)
 
 
-def _keys(snapshot: Snapshot, key_field: str) -> pa.Array:
-    return pc.unique(pc.utf8_trim_whitespace(chain.table_of(snapshot, [key_field]).column(0))).drop_null()
+def _keys(snapshot: Snapshot, key_field: str) -> pd.Index:
+    """The base's keys, in an index that is hashed once for all that is looked up in it."""
+    keys = pc.unique(pc.utf8_trim_whitespace(chain.table_of(snapshot, [key_field]).column(0))).drop_null()
+    return pd.Index(keys.to_pandas())
 
 
-def _share(values: pd.Series, keys: pa.Array) -> float:
+def _share(values: pd.Series, keys: pd.Index) -> float:
     """Share of the filled values that name a record of the base."""
     filled = clean_text(values).dropna()
-    return float(pc.mean(pc.is_in(pa.array(filled, pa.string()), value_set=keys)).as_py()) if len(filled) else 0.0
+    return float((keys.get_indexer(filled) >= 0).mean()) if len(filled) else 0.0
 
 
 def _fullest(sample: pd.DataFrame, names: list[str]) -> str:
     return max((name for name in names if name in sample), key=lambda name: int(sample[name].notna().sum()), default="")
 
 
+def _is_always_filled(item: Field) -> bool:
+    """A date that only some records have is often the day of the outcome, which open records lack."""
+    return item.profile.get("filled", 0) >= ALWAYS * max(1, item.profile.get("rows", 0))
+
+
 def _reference(base: Dataset, snapshot: Snapshot, sample: pd.DataFrame, join: Join, specs: dict[str, FieldSpec]) -> str:
     """A date of the base before which most of the related records lie: then it is the day of a decision, not of a beginning."""
     own = specs_of(base)
-    dates = [name for name, spec in own.items() if spec.type == "date" and name in snapshot.field_names]
+    fields = Field.objects.filter(dataset=base)
+    dates = [item.name for item in fields if item.type == "date" and _is_always_filled(item)]
+    dates = [name for name in dates if name in snapshot.field_names]
     if not dates:
         return ""
     linked = clean_text(sample[join.link])
-    records = (
-        chain.records_with(snapshot, pa.array(linked.dropna().unique().tolist(), pa.string()))
-        if snapshot.keyed_by == join.key
-        else None
-    )
-    if records is None or not records.num_rows:
-        return ""
-    table = records.select([join.key, *dates]).to_pandas().drop_duplicates(join.key).set_index(join.key)
+    table = as_frame(chain.table_of(snapshot, [join.key, *dates]))
+    table.index = pd.Index(clean_text(table[join.key]))
+    table = table[table.index.isin(linked.dropna().unique()) & ~table.index.duplicated()]
     moments = parse(sample[join.moment], specs[join.moment])
     best, share = "", NEEDED_SHARE
     for name in dates:
-        references = parse(table[name].astype("object"), own[name]).reindex(linked)
+        references = parse(table[name], own[name]).reindex(linked)
         known = references.notna().to_numpy() & moments.notna().to_numpy()
         before = float(np.mean(moments.to_numpy()[known] < references.to_numpy()[known])) if known.any() else 0.0
         if before > share:

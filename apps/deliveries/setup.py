@@ -68,6 +68,12 @@ def _forget_what_was_written(delivery: Delivery) -> None:
     delivery.ledger_key = ""
     delivery.save(update_fields=["ledger_key"])
     Sending.objects.filter(destination_id=delivery.id, outcome__can_undo=True).update(outcome={})
+    for sending in Sending.objects.filter(destination_id=delivery.id, state__in=["waiting", "held", "dead"]):
+        # What was there before, noted by an attempt on the other target, is nothing to go back to here.
+        sending.facts = {
+            name: value for name, value in sending.facts.items() if name not in {"before", "ledger_before"}
+        }
+        sending.save(update_fields=["facts"])
 
 
 def plan(delivery: Delivery, answers: dict[str, Any], which: Which, user: User) -> None:

@@ -13,9 +13,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.datasets.arrival import Taken
-from apps.datasets.enrich import enrich, remake_followers
+from apps.datasets.enrich import enrich, joined_fields, remake_followers
+from apps.datasets.enrich import plan_retry as plan_making_again
 from apps.datasets.ingest import ingest
-from apps.datasets.models import Source
+from apps.datasets.models import Enrichment, Source
 from apps.datasets.push import take_pushed, try_again_later
 from apps.datasets.refresh import accept_held, plan_retry, refresh
 from apps.deliveries.deliver import deliver, dry_run
@@ -64,8 +65,11 @@ def take_held(work: Work) -> None:
 
 
 def _needed(work: Work) -> set[str]:
+    """Fields of the dataset that predictions stand on, on it or on what is made of it."""
     with workspace_scope(work.workspace_id):
-        return fields_in_use(work.subject_id)
+        made = Enrichment.objects.filter(base_id=work.subject_id).values_list("dataset_id", flat=True)
+        used = [fields_in_use(dataset_id) for dataset_id in (work.subject_id, *made)]
+        return joined_fields(work.subject_id).union(*used)
 
 
 def _score_what_stands_on(work: Work, taken: Taken) -> None:
@@ -73,8 +77,8 @@ def _score_what_stands_on(work: Work, taken: Taken) -> None:
     if taken.result == "held":
         return
     with work.fenced():
-        if taken.result == "snapshot":
-            remake_followers(work.subject_id, str(work.run_id))
+        if taken.result == "snapshot" or work.lease > 1:  # a worker before may have died between keeping and telling
+            remake_followers(work.subject_id)
         for prediction in Prediction.objects.filter(dataset_id=work.subject_id, state="active", champion__isnull=False):
             enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:read:{work.run_id}")
 
@@ -148,6 +152,8 @@ def after_failure(workspace_id: int, run_id: int) -> None:
         mark_failed(workspace_id, run.subject_id, run.error or "Stopped.")
     if run.kind == "refresh" and run.state == "failed":
         plan_retry(workspace_id, run.subject_id)
+    if run.kind == "enrich" and run.state == "failed":
+        plan_making_again(workspace_id, run)
     if run.kind == "push" and run.state == "failed":
         try_again_later(workspace_id, run.subject_id)
 

@@ -69,7 +69,7 @@ def wizard_step(request: HttpRequest, prediction_id: int, step: str) -> HttpResp
             return redirect("wizard", request.workspace.slug, prediction.id, "data")
         if step == "data" and wizard.join_offered(prediction, request.POST, request.user):
             return redirect("wizard", request.workspace.slug, prediction.id, "data")
-        errors = wizard.save(step, prediction, request.POST)
+        errors = wizard.save(step, prediction, request.POST, request.user)
         if not errors:
             return _after(request, prediction, step)
     elif request.GET:

@@ -12,7 +12,7 @@ from apps.datasets.enrich import make_enriched
 from apps.datasets.models import Field
 from apps.datasets.queries import enrichment_of
 from apps.datasets.records import NEEDS_NO_VALUE, NEEDS_NUMBER, OPERATORS, newest_snapshot, specs_of
-from apps.datasets.relations import relations_of
+from apps.datasets.relations import reference_of, relations_of
 from apps.predictions.definition import (
     RULE_TARGET,
     learn_mask,
@@ -21,7 +21,7 @@ from apps.predictions.definition import (
 )
 from apps.predictions.draft_records import column_of, records_with_outcome
 from apps.predictions.models import KINDS, SCHEDULES, Prediction
-from apps.predictions.parts import apply_parts, chosen_parts, make_sample, template_of
+from apps.predictions.parts import apply_parts, chosen_parts, make_sample, settle_dataset, template_of
 from apps.predictions.queries import chosen_dataset
 from apps.predictions.wizard_screens import ANSWERS_SHOWN, MOST_FILTERS
 from apps.workspaces.models import User
@@ -45,9 +45,11 @@ def first_open_step(prediction: Prediction) -> str:
     return next((step for step in STEPS if step not in prediction.steps_done), "review")
 
 
-def save(step: str, prediction: Prediction, answers: QueryDict) -> list[str]:
+def save(step: str, prediction: Prediction, answers: QueryDict, user: User) -> list[str]:
     """Take in a step's answers; returns sentences when they cannot be used (the draft keeps them all the same)."""
     errors = SAVERS[step](prediction, answers)
+    if step == "data" and not errors:
+        settle_dataset(prediction, user)
     done = [name for name in prediction.steps_done if name != step]
     prediction.steps_done = done if errors else [*done, step]
     prediction.save()
@@ -80,11 +82,11 @@ def join_offered(prediction: Prediction, answers: QueryDict, user: User) -> bool
     chosen, ticked = chosen_dataset(answers), set(answers.getlist("join"))
     if chosen is None or not ticked or enrichment_of(chosen):
         return False
-    relations = [each for each in relations_of(chosen) if str(each.dataset.id) in ticked]
+    offered = relations_of(chosen)
+    relations = [each for each in offered if str(each.dataset.id) in ticked]
     if not relations:
         return False
-    reference = next((each.reference_field for each in relations if each.reference_field), "")
-    made = make_enriched(chosen, [each.join for each in relations], reference, user)
+    made = make_enriched(chosen, [each.join for each in relations], reference_of(offered), user)
     _forget_fields(prediction)
     prediction.dataset = made.dataset
     prediction.save()
@@ -101,7 +103,7 @@ def _save_data(prediction: Prediction, answers: QueryDict) -> list[str]:
     if newest_snapshot(chosen) is None:
         return [f"{chosen.name} holds no records yet. Wait until its file is read, or upload another."]
     template = template_of(prediction)
-    if template is None or "parts" not in answers:
+    if template is None or answers.get("parts") != str(chosen.id):  # another dataset's parts say nothing of this one
         return []
     return apply_parts(prediction, chosen_parts(template, answers, Field.objects.filter(dataset=chosen)))
 

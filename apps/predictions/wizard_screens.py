@@ -8,11 +8,11 @@ from typing import Any
 from apps.datasets.models import Dataset, Field
 from apps.datasets.queries import enrichment_of, reading_run
 from apps.datasets.records import OPERATORS, newest_snapshot, specs_of
-from apps.datasets.relations import relations_of
+from apps.datasets.relations import reference_of, relations_of
 from apps.predictions.definition import ignored_of, learn_mask, score_mask, target_of
 from apps.predictions.draft_records import column_of, records_with_outcome
 from apps.predictions.models import KINDS, Prediction
-from apps.predictions.parts import suggested_parts, template_of
+from apps.predictions.parts import hindsight_fields, suggested_parts, template_of
 from einstein.ml.errors import DataProblem
 from einstein.ml.guards import Finding, inspect_fields
 from einstein.ml.outcome import answers_of, read_outcome, suggest_task
@@ -28,8 +28,9 @@ def data_screen(prediction: Prediction) -> dict[str, Any]:
     chosen = prediction.dataset or (datasets[0] if len(datasets) == 1 else None)
     made = chosen and enrichment_of(chosen)
     run = chosen and reading_run(chosen)
+    relations = relations_of(chosen) if chosen and not made else []
     return {
-        "datasets": datasets, "made": made, "relations": relations_of(chosen) if chosen and not made else [],
+        "datasets": datasets, "made": made, "relations": relations, "reference": reference_of(relations),
         "run": run if run and run.is_live and (made or newest_snapshot(chosen) is None) else None, "chosen": chosen,
         "template": template_of(prediction), "parts": parts_screen(prediction, chosen),
     }  # fmt: skip
@@ -82,6 +83,7 @@ def records_screen(prediction: Prediction) -> dict[str, Any]:
 def fields_screen(prediction: Prediction) -> dict[str, Any]:
     """Fields to tick; suspicious ones unticked with the reason, until the user decides otherwise."""
     findings = {finding.field: finding for finding in findings_of(prediction)}
+    afterwards = hindsight_fields(prediction, Field.objects.filter(dataset=prediction.dataset))
     rows = []
     for item in Field.objects.filter(dataset=prediction.dataset):
         if item.name == prediction.outcome_field or item.name == prediction.rule.get("field"):
@@ -89,6 +91,8 @@ def fields_screen(prediction: Prediction) -> dict[str, Any]:
         finding = findings.get(item.name)
         if item.name == prediction.dataset.key_field:
             finding = Finding(item.name, "id", True, "It names the record; a model would only memorise it.")
+        if item.name in afterwards and not (finding and finding.certain):
+            finding = Finding(item.name, "hindsight", True, "By its name it is filled only once the outcome is known.")
         used = (
             item.name not in prediction.ignored_fields if prediction.fields_seen else not (finding and finding.certain)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apps.predictions.definition import outcome_words
 from apps.predictions.models import Prediction
-from apps.predictions.parts import template_of
+from apps.predictions.parts import speaking_template
 from apps.scoring.change import LEAST_CHANGE, Change
 from apps.scoring.models import Score
 from einstein.web.templatetags.words import number, percent, plural
@@ -12,7 +12,7 @@ from einstein.web.templatetags.words import number, percent, plural
 
 def score_name(prediction: Prediction) -> str:
     """What the scores are called: "Chance of leaving" where a ready-made prediction says it, else "Score"."""
-    template = template_of(prediction)
+    template = speaking_template(prediction)
     return template.score if template else "Score"
 
 
@@ -21,7 +21,7 @@ def band_title(prediction: Prediction, score: Score) -> str:
         return f"{prediction.outcome_field} of about {number(score.value)}"
     if prediction.task == "multiclass":
         return f"Most likely {score.predicted}"
-    template = template_of(prediction)
+    template = speaking_template(prediction)
     if template:
         return template.bands[score.band].capitalize()
     likely = {"high": "Likely", "medium": "Possible", "low": "Unlikely"}[score.band]

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.datasets.enrich import make_enriched, remake
+from apps.datasets.enrich import make_enriched, remake, set_joins
 from apps.datasets.joins import EVER, Join, Side, write_enriched
-from apps.datasets.models import Dataset, Enrichment, Field, Snapshot
+from apps.datasets.models import Dataset, Enrichment, Field, HeldTable, Snapshot
 from apps.datasets.records import load, newest_snapshot
 from apps.datasets.relations import relations_of
 from apps.datasets.upload import receive_path
@@ -140,7 +140,7 @@ def test_newer_records_on_either_side_make_it_anew_and_score_what_stands_on_it(
 def test_nothing_new_makes_no_snapshot(base, related, owner, perform_runs):
     made = make_enriched(base, [join_of(related)], "decided", owner)
     perform_runs()
-    run = remake(made.dataset_id, "again")
+    run = remake(made.dataset_id)
     perform_runs()
     run.refresh_from_db()
     assert run.outcome["result"] == "unchanged"
@@ -287,7 +287,7 @@ def test_what_was_lost_is_named(base, related, owner, perform_runs):
     made = make_enriched(base, [join_of(related)], "decided", owner)
     perform_runs()
     Dataset.objects.filter(id=related.id).update(state="deleted")
-    run = remake(made.dataset_id, "again")
+    run = remake(made.dataset_id)
     Run.objects.filter(id=run.id).update(state="dispatched")
     perform(made.workspace_id, run.id)
     run.refresh_from_db()
@@ -331,3 +331,127 @@ def test_names_that_look_like_code_are_names(upload, owner, perform_runs):
     table = load(newest_snapshot(made.dataset)).set_index(key)
     assert table.loc["C004", f"o'rd\"ers: sum of {names[2]}, so far"] == "38"
     assert table.loc["C004", f"o'rd\"ers: latest {names[2]}"] == "34"
+
+
+def test_a_day_without_a_clock_time_counts_as_after_a_moment_of_that_day(upload, owner, perform_runs):
+    base = upload(
+        "leads.csv", [{"id": f"L{n:03d}", "created": f"2026-01-{5 + n % 20:02d} 10:00:00"} for n in range(40)]
+    )
+    rows = [{"no": f"A{n}", "lead": f"L{n:03d}", "on": f"2026-01-{5 + n % 20:02d}"} for n in range(40)]
+    other = upload("calls.csv", rows + [row | {"no": row["no"] + "b", "on": "2026-01-02"} for row in rows])
+    made = make_enriched(base, [Join(other.id, "Calls", "id", "lead", "on", [EVER])], "created", owner)
+    perform_runs()
+    assert set(load(newest_snapshot(made.dataset))["Calls: how many, so far"]) == {"1"}
+
+
+def test_a_date_that_only_settled_records_have_is_not_proposed_to_look_back_from(upload):
+    base = upload(
+        "deals.csv",
+        [{"id": f"D{n:03d}", "created": "2026-01-01", "closed": "2026-06-01" if n % 4 else ""} for n in range(200)],
+    )
+    upload(
+        "visits.csv", [{"no": f"V{n}", "deal": f"D{n % 200:03d}", "on": f"2026-0{2 + n % 3}-15"} for n in range(600)]
+    )
+    (found,) = relations_of(base)
+    assert found.reference_field == ""
+
+
+def test_a_join_that_is_changed_makes_other_fields_and_is_not_held(base, related, owner, perform_runs):
+    made = make_enriched(base, [join_of(related, windows=[90])], "decided", owner)
+    perform_runs()
+    set_joins(made, [join_of(related, windows=[365])], "decided", owner)
+    perform_runs()
+    names = newest_snapshot(made.dataset).field_names
+    assert "Orders: how many, 1 year" in names
+    assert "Orders: how many, 90 days" not in names
+    made.dataset.refresh_from_db()
+    assert made.dataset.aliases == {}
+
+
+def test_what_comes_while_it_is_being_made_is_in_it_in_the_end(base, related, owner, upload, perform_runs, monkeypatch):
+    from apps.datasets import enrich
+
+    made = make_enriched(base, [join_of(related)], "", owner)
+    original, came = enrich.write_enriched, []
+
+    def slow(*args):
+        found = original(*args)
+        if not came:
+            came.append(True)
+            file = pd.DataFrame([*orders(), orders()[0] | {"order": "new", "customer": "C000"}])
+            path = args[4].parent / "orders.csv"
+            file.to_csv(path, index=False)
+            _, run = receive_path(path, "orders.csv", owner, related)
+            Run.objects.filter(id=run.id).update(state="dispatched")
+            perform(made.workspace_id, run.id)
+        return found
+
+    monkeypatch.setattr(enrich, "write_enriched", slow)
+    perform_runs()
+    assert table_of(made.dataset).loc["C000", "Orders: how many, so far"] == "2"
+
+
+def test_a_worker_that_dies_between_keeping_and_telling_leaves_nothing_old(
+    base, related, owner, upload, perform_runs, monkeypatch
+):
+    from apps.pipeline import story
+
+    made = make_enriched(base, [join_of(related)], "", owner)
+    perform_runs()
+    told = story.remake_followers
+    monkeypatch.setattr(story, "remake_followers", lambda dataset_id: None)
+    upload("orders.csv", [*orders(), orders()[0] | {"order": "new", "customer": "C000"}], related)
+    assert table_of(made.dataset).loc["C000", "Orders: how many, so far"] == "1"
+    monkeypatch.setattr(story, "remake_followers", told)
+    run = Run.objects.filter(kind="ingest").latest("id")  # taken up again, as after a lease that ended
+    Run.objects.filter(id=run.id).update(state="dispatched")
+    perform(made.workspace_id, run.id)
+    perform_runs()
+    assert table_of(made.dataset).loc["C000", "Orders: how many, so far"] == "2"
+
+
+def test_a_making_that_fails_is_tried_again(base, related, owner, perform_runs):
+    made = make_enriched(base, [join_of(related)], "decided", owner)
+    perform_runs()
+    Dataset.objects.filter(id=related.id).update(state="deleted")
+    run = remake(made.dataset_id)
+    Run.objects.filter(id=run.id).update(state="dispatched")
+    perform(made.workspace_id, run.id)
+    again = Run.objects.get(kind="enrich", state="queued")
+    assert again.params == {"tries": 1}
+    assert 4 < (again.due_at - run.created_at).total_seconds() / 60 < 7
+
+
+def test_a_related_field_that_a_prediction_stands_on_is_missed_when_it_goes(base, related, owner, upload, perform_runs):
+    made = make_enriched(base, [join_of(related)], "decided", owner)
+    perform_runs()
+    Prediction.objects.create(
+        name="P", dataset=made.dataset, outcome_kind="binary", outcome_field="left", state="active", owner=owner
+    )
+    upload(
+        "orders.csv", [{name: value for name, value in row.items() if name != "status"} for row in orders()], related
+    )
+    held = HeldTable.objects.get(dataset=related)
+    assert "status is missing" in held.differences[0]["words"]
+
+
+def test_a_repeated_related_record_counts_once_as_its_dataset_says(base, upload, owner, perform_runs):
+    rows = orders()
+    first = next(row for row in rows if row["order"] == "O1-10")
+    twice = upload("orders.csv", [*rows, first | {"amount": "1.000,00 €"}])
+    Dataset.objects.filter(id=twice.id).update(key_field="order", duplicates="last")
+    twice.refresh_from_db()
+    who = first["customer"].strip()
+    made = make_enriched(base, [join_of(twice, windows=[EVER])], "decided", owner)
+    perform_runs()
+    assert table_of(made.dataset).loc[who, "Orders: sum of amount, so far"] == "1000"
+
+
+def test_any_dataset_with_a_date_can_be_joined_by_hand_and_changed_while_paused(
+    base, related, client, owner, workspace, perform_runs
+):
+    client.force_login(owner)
+    made = make_enriched(base, [join_of(related)], "decided", owner)
+    perform_runs()
+    Dataset.objects.filter(id=related.id).update(state="paused")
+    assert client.get(f"/w/{workspace.slug}/datasets/{made.dataset_id}/related/{related.id}/").status_code == 200

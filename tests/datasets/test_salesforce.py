@@ -201,3 +201,32 @@ def test_more_records_than_were_counted_are_not_taken(full, tmp_path, monkeypatc
     monkeypatch.setattr(full, "_page", longer)
     with pytest.raises(SourceProblem, match="counted 1,300 records but sent 1,30"):
         read(full, tmp_path)
+
+
+@pytest.mark.parametrize("number", ["1E3000000000", "-1E99999", "NaN", "Infinity"])
+def test_a_number_beyond_all_measure_stays_as_it_is_written(number):
+    from apps.datasets.connectors.salesforce import _number
+
+    assert _number(number) == number
+
+
+def test_an_object_of_very_many_fields_can_be_looked_at(salesforce):
+    row = {"Id": "001000000000001AAA", **{f"A_rather_long_field_name_{n}__c": "x" for n in range(900)}}
+    salesforce.put("Account", [row])
+    shown = connector(salesforce).preview(PICK)
+    assert len(shown.header) == 902
+    assert shown.rows[0][0] == row["Id"]
+
+
+def test_a_failure_to_throw_a_job_away_fails_nothing(full, tmp_path, monkeypatch):
+    monkeypatch.setattr("apps.datasets.connectors.salesforce.BULK_FROM", 100)
+    original = full._job
+
+    def broken(handler, number, results, query):
+        if handler.command == "DELETE":
+            handler.connection.close()
+            return
+        original(handler, number, results, query)
+
+    monkeypatch.setattr(full, "_job", broken)
+    assert read(full, tmp_path)[0].report.rows == 1300

@@ -154,3 +154,61 @@ def test_a_field_that_is_gone_is_named(org, to_accounts, deliver, owner):
     planning.plan_now(to_accounts, owner)
     deliver(to_accounts)
     assert "shows no field Band__c in Account any more" in newest(to_accounts).last_error
+
+
+def test_what_was_taken_before_the_connection_broke_off_is_not_sent_again(
+    org, to_accounts, deliver, owner, history, monkeypatch
+):
+    monkeypatch.setattr("apps.deliveries.channels.salesforce.MOST_IN_A_COLLECTION", 50)
+    sent = []
+
+    def break_off(call) -> None:
+        sent.append(call)
+        if len(sent) == 3:
+            org.troubles.append(("/composite/", 503, "SERVER_UNAVAILABLE", "try again"))
+
+    original = org._updated
+    monkeypatch.setattr(
+        org,
+        "_updated",
+        lambda record: (break_off(record) if record["id"].endswith("0AAA") else None) or original(record),
+    )
+    planning.plan_now(to_accounts, owner)
+    deliver(to_accounts)
+    first = newest(to_accounts)
+    assert first.state == "waiting"
+    assert 0 < first.acknowledged < len(history) - 1
+    asked = len(org.asked)
+    due(to_accounts)
+    deliver(to_accounts)
+    assert newest(to_accounts).state == "arrived"
+    assert sum(call.startswith("PATCH") for call in org.asked[asked:]) < 4
+    assert all(record["Score__c"] is not None for record in org.records["Account"].values())
+
+
+def test_an_undo_that_salesforce_refuses_in_part_says_so(org, to_accounts, deliver, owner):
+    planning.plan_now(to_accounts, owner)
+    deliver(to_accounts)
+    org.refusals["001000000000002AAA"] = [("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Closed accounts may not change")]
+    planning.undo(newest(to_accounts), to_accounts, owner)
+    deliver(to_accounts)
+    sending = newest(to_accounts)
+    assert sending.state == "dead"
+    assert "1 of 199 records could not be put back" in sending.last_error
+
+
+def test_another_target_forgets_what_an_attempt_on_the_first_one_noted(org, to_accounts, deliver, owner):
+    org.refusals["001000000000001AAA"] = [("UNABLE_TO_LOCK_ROW", "locked")]
+    planning.plan_now(to_accounts, owner)
+    deliver(to_accounts)
+    assert "before" in newest(to_accounts).facts
+    setup.point_at(to_accounts, Target("", "Account", "CustomerNumber__c", {"score": "Score__c"}), owner)
+    assert not {"before", "ledger_before"} & newest(to_accounts).facts.keys()
+
+
+def test_only_fields_that_are_compared_as_text_are_offered_as_keys(org, to_accounts, client, owner, workspace):
+    org.types["Account"]["CustomerNumber__c"] = "double"
+    client.force_login(owner)
+    base = f"/w/{workspace.slug}/predictions/{to_accounts.prediction_id}/deliveries/{to_accounts.id}/target/"
+    page = client.post(base, {"choice": '["", "Account"]'}).content.decode()
+    assert "CustomerNumber__c" not in page.split('name="key"')[1].split("</select>")[0]

@@ -17,7 +17,7 @@ NAMES = frozenset({"id", "text", "category", "email", "phone", "number", "quanti
 class Part:
     """One thing with a meaning that a field of the user's table plays.
 
-    `role` is what the prediction does with it: key, outcome, started (the time that orders records), owner (who is told) or predictor.
+    `role` is what is done with it: key, outcome, started (the time that orders records) or owner (who is told).
     `hints` are names by which people call it, the most telling first, each of one or more words; `types` are the field types it may have.
     `answers` are values that such a field holds.
     """
@@ -62,9 +62,6 @@ class Template:
     sample: Callable[[], pd.DataFrame]
     sample_words: str
     hindsight: Sequence[str] = field(default=())  # names of fields that are filled only afterwards
-
-    def part(self, role: str) -> Part | None:
-        return next((part for part in self.parts if part.role == role), None)
 
 
 class Dice:

@@ -8,7 +8,6 @@ import pandas as pd
 from apps.predictions.templates_catalog.base import (
     ANSWERS,
     NAMES,
-    NUMBERS,
     Dice,
     Outcome,
     Part,
@@ -56,7 +55,6 @@ TEMPLATE = Template(
              frozenset({"escalated", "yes", "no", "true", "false", "solved", "closed"}), required=True),
         Part("started", "When it was opened", "The day it came in", "started", ("created date", "opened at", "opened", "created", "reported", "date"), frozenset({"date"})),
         Part("owner", "Who works on it", "A colleague’s name or e-mail address", "owner", ("case owner", "owner email", "agent", "assignee", "owner"), NAMES),
-        Part("waited", "How long it waited", "Hours or days to the first reply", "predictor", ("first reply", "first response", "response time", "wait", "age"), NUMBERS),
     ),
     outcome=Outcome("binary", ("escalated", "breached", "complaint", "yes", "true", "1")),
     score="Chance of escalating", bands={"high": "likely to escalate", "medium": "may escalate", "low": "likely to go well"},

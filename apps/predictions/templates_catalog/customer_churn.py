@@ -8,7 +8,6 @@ import pandas as pd
 from apps.predictions.templates_catalog.base import (
     ANSWERS,
     NAMES,
-    NUMBERS,
     Dice,
     Outcome,
     Part,
@@ -44,11 +43,10 @@ TEMPLATE = Template(
     parts=(
         Part("who", "Who", "The number or name of each customer", "key", ("customer id", "account id", "customer number", "customer", "account", "member", "subscriber"), NAMES),
         Part("outcome", "What became of them", "Left or stayed, or the state of the contract", "outcome",
-             ("churned", "churn", "left", "cancelled", "canceled", "attrition", "exited", "renewed", "status"), ANSWERS,
+             ("churned", "churn", "left", "cancelled", "canceled", "attrition", "exited", "status"), ANSWERS,
              frozenset({"churned", "left", "cancelled", "canceled", "yes", "no", "active", "lost"}), required=True),
         Part("started", "Customer since", "When the customer came", "started", ("customer since", "signup date", "signed up", "start date", "since", "created", "joined"), frozenset({"date"})),
         Part("owner", "Who looks after them", "A colleague’s name or e-mail address", "owner", ("account owner", "owner email", "owner", "manager", "responsible"), NAMES),
-        Part("value", "What they pay", "A fee or revenue", "predictor", ("monthly charges", "monthly fee", "fee", "mrr", "revenue", "price"), NUMBERS),
     ),
     outcome=Outcome("binary", ("churned", "left", "cancelled", "canceled", "lost", "yes", "true", "1")),
     score="Chance of leaving", bands={"high": "likely to leave", "medium": "may leave", "low": "likely to stay"},

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from apps.predictions.templates_catalog.base import (
-    ANSWERS,
     NAMES,
     NUMBERS,
     Dice,
@@ -49,7 +48,6 @@ TEMPLATE = Template(
              ("amount", "deal value", "deal size", "contract value", "order value", "revenue", "total", "price", "value"), NUMBERS, required=True),
         Part("started", "When it began", "The day it was opened", "started", ("created date", "created", "opened", "offer date", "date"), frozenset({"date"})),
         Part("owner", "Who works on it", "A colleague’s name or e-mail address", "owner", ("opportunity owner", "owner email", "owner", "sales rep"), NAMES),
-        Part("product", "What is sold", "A product or plan", "predictor", ("product", "plan", "package", "line", "type"), ANSWERS),
     ),
     outcome=Outcome("regression"),
     score="Expected amount", bands={"high": "large", "medium": "middling", "low": "small"},

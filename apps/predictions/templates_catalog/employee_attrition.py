@@ -8,7 +8,6 @@ import pandas as pd
 from apps.predictions.templates_catalog.base import (
     ANSWERS,
     NAMES,
-    NUMBERS,
     Dice,
     Outcome,
     Part,
@@ -47,7 +46,6 @@ TEMPLATE = Template(
              frozenset({"left", "yes", "no", "resigned", "active", "terminated"}), required=True),
         Part("started", "With us since", "The day of joining", "started", ("hire date", "hired", "joined", "start date", "entry date"), frozenset({"date"})),
         Part("owner", "Who leads them", "A colleague’s name or e-mail address", "owner", ("manager email", "manager", "team lead", "supervisor", "lead"), NAMES),
-        Part("pay", "Pay", "Salary or hourly rate", "predictor", ("monthly income", "salary", "pay", "wage", "income", "rate"), NUMBERS),
     ),
     outcome=Outcome("binary", ("left", "resigned", "quit", "terminated", "yes", "true", "1")),
     score="Chance of leaving", bands={"high": "likely to leave", "medium": "may leave", "low": "likely to stay"},

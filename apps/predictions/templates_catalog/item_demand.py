@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from apps.predictions.templates_catalog.base import (
-    ANSWERS,
     NAMES,
     NUMBERS,
     Dice,
@@ -57,8 +56,6 @@ TEMPLATE = Template(
         Part("outcome", "How many were sold", "A number; blank for times to come", "outcome",
              ("units sold", "quantity sold", "sold", "demand", "sales", "quantity", "volume", "units"), NUMBERS, required=True),
         Part("started", "When", "The day or the first day of the week", "started", ("week begins", "week", "sales date", "date", "day", "month"), frozenset({"date"})),
-        Part("item", "Which item", "A product or article", "predictor", ("item", "article", "product", "sku", "material"), ANSWERS | NAMES),
-        Part("price", "Price", "What it cost at the time", "predictor", ("average price", "price", "unit price"), NUMBERS),
         Part("owner", "Who orders it", "A colleague’s name or e-mail address", "owner", ("buyer", "planner", "owner"), NAMES),
     ),
     outcome=Outcome("regression"),

@@ -47,7 +47,6 @@ TEMPLATE = Template(
              ("days late", "days overdue", "delay days", "paid late", "late", "overdue", "delay", "payment status", "default"), ANSWERS | NUMBERS,
              frozenset({"late", "on time", "paid", "yes", "no"}), required=True),
         Part("started", "Invoice date", "The day it was sent", "started", ("invoice date", "issued", "billing date", "document date", "date"), frozenset({"date"})),
-        Part("amount", "Amount", "What is to be paid", "predictor", ("amount", "total", "gross", "net", "invoice amount"), NUMBERS),
         Part("owner", "Who looks after it", "A colleague’s name or e-mail address", "owner", ("owner email", "owner", "accountant", "clerk", "responsible"), NAMES),
     ),
     outcome=Outcome("binary", ("late", "overdue", "unpaid", "yes", "true", "1"), rule=("more", "7")),

@@ -8,7 +8,6 @@ import pandas as pd
 from apps.predictions.templates_catalog.base import (
     ANSWERS,
     NAMES,
-    NUMBERS,
     Dice,
     Outcome,
     Part,
@@ -48,8 +47,6 @@ TEMPLATE = Template(
              frozenset({"converted", "won", "lost", "closed won", "closed lost", "yes", "no", "true", "false", "customer"}), required=True),
         Part("started", "When it came", "The day of the first contact", "started", ("created date", "created", "first contact", "date received", "received", "date"), frozenset({"date"})),
         Part("owner", "Who works on it", "A colleague’s name or e-mail address", "owner", ("lead owner", "owner email", "owner", "sales rep", "representative"), NAMES),
-        Part("source", "Where it came from", "Website, referral, fair", "predictor", ("lead source", "source", "channel", "campaign", "medium"), ANSWERS),
-        Part("size", "How large the company is", "Employees or revenue", "predictor", ("employees", "company size", "annual revenue", "revenue"), NUMBERS),
     ),
     outcome=Outcome("binary", ("converted", "won", "closed won", "customer", "purchased", "yes", "true", "1")),
     score="Chance of buying", bands={"high": "likely to buy", "medium": "may buy", "low": "unlikely to buy"},

@@ -8,7 +8,6 @@ import pandas as pd
 from apps.predictions.templates_catalog.base import (
     ANSWERS,
     NAMES,
-    NUMBERS,
     Dice,
     Outcome,
     Part,
@@ -47,8 +46,6 @@ TEMPLATE = Template(
              ("next product", "product bought", "bought", "purchased product", "choice", "product", "offer"), ANSWERS, required=True),
         Part("started", "When they were asked", "The day of the offer", "started", ("offer date", "contact date", "date"), frozenset({"date"})),
         Part("owner", "Who advises them", "A colleague’s name or e-mail address", "owner", ("adviser", "advisor", "owner email", "owner", "branch"), NAMES),
-        Part("held", "What they have", "The product they bought last", "predictor", ("last product", "current product", "product held", "plan"), ANSWERS),
-        Part("visits", "How often they come", "Visits or log-ins", "predictor", ("visits", "logins", "sessions", "contacts"), NUMBERS),
     ),
     outcome=Outcome("multiclass"),
     score="How sure we are", bands={"high": "quite sure", "medium": "a fair guess", "low": "hard to say"},

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -29,7 +31,9 @@ from apps.datasets.connectors.salesforce.client import Bulk, Client, FieldFacts
 from einstein.ml.reader.rows import ReadReport
 
 BULK_FROM = 2000  # records; "more than 2,000 records is a good candidate for Bulk API 2.0" (its Developer Guide)
-LONGEST_QUERY = 12_000  # characters that fit into an address; a longer one goes as a bulk job
+LONGEST_QUERY = 12_000  # characters, as written in an address; a longer one goes as a bulk job
+MOST_DIGITS = 40
+MOST_PARTS = 2000  # of a bulk result
 # Records are stamped when they are saved but seen when their transaction ends, so the last minutes are read again.
 OVERLAP = timedelta(minutes=5)
 NUMBERS, MOMENTS = {"double", "currency", "percent", "int", "long"}, {"datetime"}
@@ -49,6 +53,11 @@ class Salesforce(Connector):
     )
 
     def client(self) -> Client:
+        """One signed-in session for all that is asked of this connection."""
+        return self._client
+
+    @cached_property
+    def _client(self) -> Client:
         return Client(
             str(self.settings["address"]), str(self.settings["consumer_key"]), self.secret.get("consumer_secret") or ""
         )
@@ -78,7 +87,10 @@ class Salesforce(Connector):
     def preview(self, pick: dict[str, Any]) -> Preview:
         client = self.client()
         fields = _readable(client.fields(_object(pick)))
-        records = next(client.pages(f"{_select(fields, pick)} LIMIT {PREVIEW_ROWS}"))
+        asked = fields
+        while len(quote(_select(asked, pick))) > LONGEST_QUERY:  # of a very wide object the first fields are shown
+            asked = asked[: len(asked) // 2]
+        records = next(client.pages(f"{_select(asked, pick)} LIMIT {PREVIEW_ROWS}"))
         rows = [[_value(record, field) for field in fields] for record in records]
         moments = [field.name for field in fields if field.type in MOMENTS]
         cursors = [*(name for name in CURSORS if name in moments), *(name for name in moments if name not in CURSORS)]
@@ -133,12 +145,12 @@ def _newest(client: Client, pick: dict[str, Any], cursor_field: str) -> str | No
 def _a_little_before(cursor: str) -> str:
     """The moment from which on changes are asked for, as a SOQL literal."""
     try:
-        moment = datetime.fromisoformat(cursor)
-    except ValueError:
+        moment = datetime.fromisoformat(cursor).astimezone(UTC) - OVERLAP
+    except (ValueError, OverflowError):
         raise SourceProblem(
             f"{cursor[:80]} is no time. Pick a time to tell changes by, such as SystemModstamp."
         ) from None
-    return (moment.astimezone(UTC) - OVERLAP).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _read(
@@ -149,7 +161,7 @@ def _read(
     schema = pa.schema([(field.name, pa.string()) for field in fields])
     expected = client.count(f"SELECT COUNT() FROM {_object(pick)}{where}")
     with ExitStack() as open_jobs:
-        if expected <= BULK_FROM and len(soql) <= LONGEST_QUERY:
+        if expected <= BULK_FROM and len(quote(soql)) <= LONGEST_QUERY:
             batches = _paged(client, soql, fields, schema)
         else:
             job = open_jobs.enter_context(client.bulk(soql, lambda: tell(0, expected)))
@@ -166,7 +178,9 @@ def _paged(client: Client, soql: str, fields: list[FieldFacts], schema: pa.Schem
 
 def _from_results(job: Bulk, folder: Path, fields: list[FieldFacts], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     read = 0
-    for file in job.results(folder):
+    for part, file in enumerate(job.results(folder)):
+        if part > MOST_PARTS:
+            break
         for batch in _csv_batches(file, schema):
             read += batch.num_rows
             if read > job.records:
@@ -214,9 +228,12 @@ def _form(field: FieldFacts) -> Callable[[str], str] | None:
 def _number(text: str) -> str:
     """Bulk results write 5.0E7 where a query writes 50000000.0."""
     try:
-        plain = format(Decimal(text), "f")
+        number = Decimal(text)
     except InvalidOperation:
         return text
+    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS:
+        return text
+    plain = format(number, "f")
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
@@ -226,7 +243,7 @@ def _moment(text: str | None) -> str | None:
         return text
     try:
         return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except ValueError:
+    except (ValueError, OverflowError):
         return text
 
 

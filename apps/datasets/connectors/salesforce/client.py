@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from apps.datasets.connectors.base import SourceProblem
+from einstein.outbound.addresses import OutboundProblem
 from einstein.outbound.http import download, fetch, require_encrypted, send
 
 API = "/services/data/v62.0"
@@ -121,7 +122,16 @@ class Client:
         try:
             yield Bulk(self, job, self._finished(job, wait))
         finally:
-            self.call("DELETE", f"{API}/jobs/query/{quote(job, safe='')}")
+            self._throw_away(job)
+
+    def _throw_away(self, job: str) -> None:
+        """End a bulk query, running or not. Salesforce does so by itself after a week, so a failure here fails nothing."""
+        path = f"{API}/jobs/query/{quote(job, safe='')}"
+        with suppress(OutboundProblem):
+            status, _ = self.call("DELETE", path)
+            if status == 400:  # a job that still runs must be aborted first
+                self.call("PATCH", path, {"state": "Aborted"})
+                self.call("DELETE", path)
 
     def _finished(self, job: str, wait: Callable[[], object]) -> int:
         """Wait for a bulk query; return how many records it found."""
@@ -243,8 +253,9 @@ class Bulk:
 
     def results(self, folder: Path) -> Iterator[Path]:
         """The result as CSV files, one after the other in the same place, each with a header."""
-        locator, target = "", folder / "result.csv"
-        while True:
+        locator, target, seen = "", folder / "result.csv", set[str]()
+        while locator not in seen:
+            seen.add(locator)
             query = {"maxRecords": str(RESULT_RECORDS), **({"locator": locator} if locator else {})}
             url, headers = self.client.signed(f"{API}/jobs/query/{quote(self.job, safe='')}/results?{urlencode(query)}")
             with send("GET", url, headers | {"Accept": "text/csv"}, seconds=JOB_SECONDS) as answer:
@@ -255,3 +266,4 @@ class Bulk:
             yield target
             if locator in {"", "null"}:
                 return
+        raise SourceProblem(f"{self.client.place} sends the same part of the result again and again.")

@@ -39,10 +39,13 @@ class EmailList(Channel):
 
     @classmethod
     def settings_asked(cls, prediction: Prediction) -> Sequence[Setting]:
-        names = [(field.name, field.name) for field in prediction.dataset.fields.all()]
+        fields = list(prediction.dataset.fields.all())
+        names = [(field.name, field.name) for field in fields]
+        played = prediction.parts.get("owner", "")
+        owner = played if any(field.name == played and field.type == "email" for field in fields) else ""
         return (
             Setting("owner_field", "To the address in this field", "The field that holds each record owner’s e-mail address", required=False, kind="choice",
-                    choices=[("", "No field: to the addresses below"), *names]),
+                    choices=[("", "No field: to the addresses below"), *names], default=owner),
             Setting("addresses", "To these addresses", "One a line. They get all records, or those without an owner.", required=False, kind="long"),
             Setting("label_field", "Name each record by", required=False, kind="choice", choices=[("", "Its key"), *names]),
             Setting("count", "At most so many each", kind="count", default="10"),

@@ -6,8 +6,10 @@ What Salesforce refuses for good (a rule, a missing right) is listed; what it re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,14 +17,16 @@ import pyarrow.parquet as pq
 from apps.datasets.connectors.base import SourceProblem
 from apps.datasets.connectors.salesforce import Salesforce
 from apps.datasets.connectors.salesforce.client import MOST_IN_A_COLLECTION, Client, FieldFacts
-from apps.deliveries.channels.base import Setting
+from apps.deliveries.channels.base import Setting, Undeliverable
 from apps.deliveries.channels.base.table import SHOWN_ROWS, TableChannel, Target, Written
 from apps.predictions.models import Prediction
+from einstein.outbound.addresses import OutboundProblem
 
 # Refusals that pass by themselves (SOAP API Developer Guide, StatusCode).
 PASSING = {"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "REQUEST_RUNNING_TOO_LONG"}
 KEY_CHARACTERS = 8000  # of the keys asked for at a time, so that the query fits into an address
 WRITABLE = {"string", "textarea", "picklist", "double", "currency", "percent", "int", "datetime", "date", "boolean", "combobox", "url", "phone", "email"}  # fmt: skip
+KEYS = {"id", "string", "email", "phone", "url", "picklist", "reference", "combobox"}  # compared as text
 NUMBERS = {"double", "currency", "percent", "int"}
 
 
@@ -37,7 +41,7 @@ class SalesforceFields(TableChannel):
     def settings_asked(cls, prediction: Prediction) -> Sequence[Setting]:
         return Salesforce.settings_asked
 
-    @property
+    @cached_property
     def source(self) -> Salesforce:
         return Salesforce(self.settings, self.secret)
 
@@ -56,7 +60,8 @@ class SalesforceFields(TableChannel):
         return [(field.name, field.type) for field in fields if field.updateable and field.type in WRITABLE]
 
     def keys_of(self, schema: str, table: str) -> list[tuple[str, str]]:
-        return [(field.name, field.type) for field in self.source.client().fields(table) if field.identifies]
+        fields = self.source.client().fields(table)
+        return [(field.name, field.type) for field in fields if field.identifies and field.type in KEYS]
 
     def write(
         self, target: Target, rows: pa.Table, before: Path, check: Callable[[], None], *, keep: bool = True
@@ -79,9 +84,18 @@ class SalesforceFields(TableChannel):
             written.matched = len(found)
             return written
         there = rows.filter(pa.array([key in found for key in keys], pa.bool_()))
-        for part in _parts(there):
+        parts = list(_parts(there))
+        for number, part in enumerate(parts):
             records = [{"Id": found[row[target.key]]["Id"], **_as_json(row, target, fields)} for row in part]
-            _sort_answers(part, target.key, client.update(target.table, records), written)
+            try:
+                answers = client.update(target.table, records)
+            except OutboundProblem as problem:
+                if not written.matched:
+                    raise
+                # What was taken before the connection broke off counts; the rest comes with the next attempt.
+                written.later |= {str(row[target.key]): str(problem) for rest in parts[number:] for row in rest}
+                return written
+            _sort_answers(part, target.key, answers, written)
             check()
         return written
 
@@ -93,9 +107,10 @@ class SalesforceFields(TableChannel):
             check()
             records = [{"Id": row["Id"], **_as_json(row, target, fields)} for row in part]
             _sort_answers(part, target.key, client.update(target.table, records), written)
-        if written.later:
-            key, why = next(iter(written.later.items()))
-            raise SourceProblem(f"{len(written.later):,} records could not be put back yet, such as {key}: {why}")
+        for left, problem in ((written.later, SourceProblem), (written.refused, Undeliverable)):
+            if left:
+                key, why = next(iter(left.items()))
+                raise problem(f"{len(left):,} of {rows.num_rows:,} records could not be put back, such as {key}: {why}")
         return written.matched
 
 
@@ -132,11 +147,12 @@ def _short_lists(keys: list[str]) -> Iterator[list[str]]:
     part: list[str] = []
     size = 0
     for key in keys:
-        if part and (size + len(key) > KEY_CHARACTERS or len(part) >= MOST_IN_A_COLLECTION):
+        length = len(quote(key)) + 12  # quotation marks and the comma are written as three characters each
+        if part and (size + length > KEY_CHARACTERS or len(part) >= MOST_IN_A_COLLECTION):
             yield part
             part, size = [], 0
         part.append(key)
-        size += len(key) + 4
+        size += length
     if part:
         yield part
 
