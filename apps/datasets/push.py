@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -103,7 +104,12 @@ def _checked(dataset: Dataset, records: list[dict[str, Any]]) -> list[dict[str, 
             errors[f"records[{place}]"] = (
                 f"A record may have at most {MOST_FIELDS:,} fields; this one has {len(values):,}."
             )
+        alike = Counter(name.lower() for name in values)
         for name, value in values.items():
+            if alike[name.lower()] > 1:
+                errors[f"records[{place}].{name[:40]}"] = (
+                    "Another field of the record differs in small and capital letters only."
+                )
             if not name.strip() or len(name) > MOST_NAME or "\0" in name:
                 errors[f"records[{place}].{name[:40]}"] = f"A field’s name has 1 to {MOST_NAME} characters."
             if value and "\0" in value:
@@ -122,7 +128,7 @@ def take_pushed(work: Work, needed: Iterable[str] = ()) -> Taken:
         before = newest_snapshot(dataset)
         if not batches:
             return Taken("unchanged")
-        found = _gathered(dataset, batches)
+        found = _gathered(dataset, batches, before.field_names if before else [])
         if found is not None:
             _fill_in(dataset, before, found)
     if found is None:
@@ -159,14 +165,18 @@ def _waiting(dataset: Dataset) -> list[PushedBatch]:
     return chosen
 
 
-def _gathered(dataset: Dataset, batches: list[PushedBatch]) -> _Records | None:
-    """All records by key; None when some have no key, because another field is the key now."""
+def _gathered(dataset: Dataset, batches: list[PushedBatch], known: list[str]) -> _Records | None:
+    """All records by key; None when some have no key, because another field is the key now.
+
+    Names that differ in small and capital letters only are one field: the one that is `known`, or that came first.
+    """
     by_key: dict[str, dict[str, str | None]] = {}
+    spelled = {name.lower(): name for name in [*reversed(known), dataset.key_field]}
     names: dict[str, None] = {dataset.key_field: None}
     for batch in batches:
         with storage.local_copy(batch.storage_key) as path:
             for line in path.read_text(encoding="utf-8").split("\n"):
-                record = json.loads(line)
+                record = {spelled.setdefault(name.lower(), name): value for name, value in json.loads(line).items()}
                 if not record.get(dataset.key_field):
                     return None
                 names |= dict.fromkeys(record)

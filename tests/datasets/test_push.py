@@ -209,3 +209,16 @@ def test_records_sent_before_the_key_field_was_changed_are_refused_and_block_nob
     with pytest.raises(AssertionError, match="Send them again"):
         perform_runs()
     assert PushedBatch.objects.get().state == "refused"
+
+
+def test_names_that_differ_in_letters_only_are_one_field(send, customers, take):
+    refused = send([{"id": "1", "Plan": "Basic", "plan": "Pro"}])
+    assert refused.status_code == 400
+    assert "small and capital letters only" in refused.content.decode()
+    send([{"id": "1", "Plan": "Basic"}])
+    take()
+    send([{"id": "2", "PLAN": "Pro"}, {"id": "3", "plan": "Plus"}])
+    take()
+    table = load(newest_snapshot(customers)).set_index("id")
+    assert table.columns.tolist() == ["Plan"]
+    assert table["Plan"].to_dict() == {"1": "Basic", "2": "Pro", "3": "Plus"}
