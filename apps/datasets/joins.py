@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from apps.datasets.engine import open_engine, quoted
-from einstein.ml.reader.table import as_frame
 from einstein.ml.schema import FieldSpec, parse
-from einstein.ml.types.base import clean_text
 
 MEMORY = "800MB"
 EVER = 0  # the window that has no beginning
@@ -29,6 +29,8 @@ WINDOWS = {30: "30 days", 90: "90 days", 365: "1 year", EVER: "any time before"}
 AMOUNTS = {"money", "quantity", "number", "percent"}  # types that sums and averages are made of
 ROW = "einstein: row"
 NUMBERS = pa.float64()
+PASSING: dict[str, Any] = {"compression": "lz4", "write_statistics": False}  # files that are read once and thrown away
+PLACES = 2**25  # more than a table may have records
 # A day without a clock time that both have counts as after: nobody knows which came first.
 BEFORE = "r.moment < CASE WHEN r.moment = date_trunc('day', r.moment) THEN date_trunc('day', b.reference) ELSE b.reference END"
 
@@ -174,7 +176,7 @@ def _write_base(
     done = 0
     with (
         base.batches(names) as found,
-        pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer,
+        pq.ParquetWriter(target, schema, use_dictionary=False, **PASSING) as writer,
     ):
         for batch in found:
             rows = batch.num_rows
@@ -192,21 +194,22 @@ def _write_base(
 
 
 def _write_related(join: Join, side: Side, target: Path, count: Callable[[int], None]) -> None:
-    """The related records with a link and a date: link, moment, turn (which of equal dates comes later), own key, numbers and texts."""
+    """The related records with a link and a date: link, moment, turn, place in the table, own key, numbers and texts."""
     numbers, texts = list(dict.fromkeys([*join.sums, *join.means])), join.latest
     schema = pa.schema(
-        [("link", pa.string()), ("moment", pa.timestamp("us")), ("turn", pa.int64()), ("own", pa.string()), *((_number(name), NUMBERS) for name in numbers),
+        [("link", pa.string()), ("moment", pa.timestamp("us")), ("turn", pa.int64()), ("place", pa.int64()), ("own", pa.string()), *((_number(name), NUMBERS) for name in numbers),
          *((_text(name), pa.string()) for name in texts)]
     )  # fmt: skip
     done = 0
     with (
         side.batches(list(dict.fromkeys([*join.fields, *filter(None, [side.key])]))) as found,
-        pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer,
+        pq.ParquetWriter(target, schema, use_dictionary=[_text(name) for name in texts], **PASSING) as writer,
     ):
         for batch in found:
-            turns = pa.array(range(done, done + batch.num_rows), pa.int64())
+            moments = _dates(batch, join.moment, side.specs)
+            places = pa.array(np.arange(done, done + batch.num_rows), pa.int64())
             own = _comparable(batch, side.key) if side.key else pa.nulls(batch.num_rows, pa.string())
-            columns = [_comparable(batch, join.link), _dates(batch, join.moment, side.specs), turns, own]
+            columns = [_comparable(batch, join.link), moments, _turns(moments, places), places, own]
             columns += [_numbers(batch, name, side.specs) for name in numbers]
             columns += [batch.column(name).cast(pa.string()) for name in texts]
             writer.write_batch(pa.record_batch(columns, schema))
@@ -214,22 +217,25 @@ def _write_related(join: Join, side: Side, target: Path, count: Callable[[int], 
             count(batch.num_rows)
 
 
+def _turns(moments: pa.Array, places: pa.Array) -> pa.Array:
+    """A number that grows with the moment, to the second, and among equal ones with the place in the table."""
+    seconds = pc.cast(moments, pa.timestamp("s"), safe=False).cast(pa.int64())
+    return pc.add(pc.multiply(seconds, PLACES), places)
+
+
 def _once(rows: Path, side: Side) -> str:
     """The related rows, of those that repeat a key the one that counts."""
     if not side.key:
         return f"SELECT * FROM read_parquet('{rows}')"
     order = "ASC" if side.keep == "first" else "DESC"
-    return f"SELECT * FROM read_parquet('{rows}') QUALIFY own IS NULL OR row_number() OVER (PARTITION BY own ORDER BY turn {order}) = 1"
+    return f"SELECT * FROM read_parquet('{rows}') QUALIFY own IS NULL OR row_number() OVER (PARTITION BY own ORDER BY place {order}) = 1"
 
 
 def _aggregate(engine: duckdb.DuckDBPyConnection, number: int, join: Join, key: int, rows: str) -> None:
     """The table `told_n`: for each base row that has related ones, what they tell."""
     columns = "".join(f", {told.expression} AS c{place}" for place, told in enumerate(join.columns()))
-    # Of equal dates the record that stands later in the table is the later one.
-    placed = f"SELECT * EXCLUDE (turn), row_number() OVER (ORDER BY moment, turn) AS turn FROM ({rows})"
-    source = placed if join.latest else rows
     engine.execute(
-        f"CREATE TABLE told_{number} AS SELECT b.{quoted(ROW)} AS row{columns} FROM base b JOIN ({source}) r "
+        f"CREATE TABLE told_{number} AS SELECT b.{quoted(ROW)} AS row{columns} FROM base b JOIN ({rows}) r "
         f"ON r.link = b.{_key(key)} AND {BEFORE} GROUP BY b.{quoted(ROW)}"
     )
 
@@ -249,21 +255,24 @@ def _put_together(engine: duckdb.DuckDBPyConnection, names: list[str], joins: li
 
 def _comparable(batch: pa.RecordBatch, name: str) -> pa.Array:
     """Keys as they are compared: without blanks around them, a whole number without its decimals."""
-    text = clean_text(_series(batch, name))
-    return pa.array([value and value.removesuffix(".0") for value in text], pa.string())
+    text = pc.utf8_trim_whitespace(batch.column(name).cast(pa.string()))
+    text = pc.replace_substring_regex(text, r"\.0$", "")
+    return pc.if_else(pc.equal(text, ""), None, text)
 
 
 def _dates(batch: pa.RecordBatch, name: str, specs: dict[str, FieldSpec]) -> pa.Array:
-    parsed = parse(_series(batch, name), specs[name])
-    return pa.Array.from_pandas(parsed.astype("datetime64[us]"), type=pa.timestamp("us"))
+    return _parsed(batch, specs[name], "datetime64[us]", pa.timestamp("us"))
 
 
 def _numbers(batch: pa.RecordBatch, name: str, specs: dict[str, FieldSpec]) -> pa.Array:
-    return pa.Array.from_pandas(parse(_series(batch, name), specs[name]).astype("float64"), type=NUMBERS)
+    return _parsed(batch, specs[name], "float64", NUMBERS)
 
 
-def _series(batch: pa.RecordBatch, name: str) -> pd.Series:
-    return as_frame(pa.table({name: batch.column(name)}))[name]
+def _parsed(batch: pa.RecordBatch, spec: FieldSpec, kind: str, form: pa.DataType) -> pa.Array:
+    """A field's values as its type reads them; each different value is read once."""
+    coded = batch.column(spec.name).cast(pa.string()).dictionary_encode()
+    values = parse(pd.Series(coded.dictionary.to_pylist(), dtype="object"), spec).astype(kind)
+    return pa.Array.from_pandas(values, type=form).take(coded.indices)
 
 
 def _key(place: int) -> str:
