@@ -216,6 +216,18 @@ def mariadb():
 
 
 @pytest.fixture
+def server(settings):
+    """A mail server that answers as it is told; the product sends through it."""
+    from tests.servers import Mail
+
+    running = Mail()
+    settings.SMTP_URL = f"smtp://127.0.0.1:{running.port}"
+    running.controller.start()
+    yield running
+    running.controller.stop()
+
+
+@pytest.fixture
 def salesforce():
     from tests.salesforce import Salesforce
 

@@ -17,6 +17,7 @@ from typing import Any
 import asyncssh
 import psycopg
 import pymysql
+from aiosmtpd.controller import Controller
 from psycopg.conninfo import make_conninfo
 
 from einstein.postgres.embedded import DATABASE, OWNER, EmbeddedServer
@@ -267,3 +268,17 @@ def send_bytes(handler: http.server.BaseHTTPRequestHandler, body: bytes, status:
         handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
     handler.wfile.write(body)
+
+
+class Mail:
+    """An SMTP server that answers as told and keeps what it took."""
+
+    def __init__(self) -> None:
+        self.answer, self.taken = "250 OK", []
+        self.port = free_port()
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802 aiosmtpd's name
+        if self.answer.startswith("250"):
+            self.taken.append(envelope.content.decode())
+        return self.answer

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from datetime import timedelta
 
 import pytest
-from aiosmtpd.controller import Controller
 from django.core.checks import run_checks
 from django.core.mail import send_mail
 from django.utils import timezone
@@ -15,31 +13,6 @@ from apps.outbox.models import AccountMessage, KeptMail, Message
 from apps.outbox.retries import RETRY_SECONDS
 from apps.outbox.send import send_due
 from apps.outbox.write import write_email
-
-
-class Server:
-    """An SMTP server that answers as told and keeps what it took."""
-
-    def __init__(self) -> None:
-        self.answer, self.taken = "250 OK", []
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
-
-    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802 aiosmtpd's name
-        if self.answer.startswith("250"):
-            self.taken.append(envelope.content.decode())
-        return self.answer
-
-
-@pytest.fixture
-def server(settings):
-    running = Server()
-    settings.SMTP_URL = f"smtp://127.0.0.1:{running.port}"
-    running.controller.start()
-    yield running
-    running.controller.stop()
 
 
 def make_due() -> None:

@@ -20,18 +20,9 @@ from apps.outbox.send import send_due
 from apps.pipeline.story import plan_due_delivery
 from einstein.outbound.addresses import OutboundProblem
 from tests.deliveries.conftest import newest
-from tests.test_outbox import Server, make_due
+from tests.test_outbox import make_due
 
 LIST = {"owner_field": "", "addresses": "maria@brightline.example", "label_field": "", "count": 10, "band": "low"}
-
-
-@pytest.fixture
-def server(settings):
-    running = Server()
-    settings.SMTP_URL = f"smtp://127.0.0.1:{running.port}"
-    running.controller.start()
-    yield running
-    running.controller.stop()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from tests.e2e.clicks import Clicker, sign_up
 from tests.e2e.conftest import DATA
 from tests.e2e.stack import wait_for
 
@@ -18,16 +19,7 @@ EXTRA = {
 
 
 def test_every_hostile_file_ends_in_a_message_or_a_dataset_and_the_app_still_works(stack, page, tmp_path):
-    page.goto(f"{stack.base}/accounts/signup/")
-    for name, value in {
-        "name": "Hanna",
-        "company": "Hostile",
-        "email": "hanna@hostile.example",
-        "password1": "a calm long sentence",
-    }.items():
-        page.fill(f"[name={name}]", value)
-    page.click("text=Create workspace")
-    page.wait_for_selector("text=Drop your spreadsheet here")
+    sign_up(stack, Clicker(page), "Hanna", "Hostile", "hanna@hostile.example")
     home = page.url
     answers: list[int] = []
     page.on("response", lambda response: answers.append(response.status))
