@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django_q import cluster
 
 from apps.runs.die_with_parent import die_with_parent
+from apps.runs.lost_lock import Sentinel
 
 
 class Command(BaseCommand):
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         # would go on taking tasks from the broker into a queue that nobody reads.
         os.register_at_fork(after_in_child=die_with_parent)
         die_with_parent()
+        cluster.Sentinel = Sentinel
         running = cluster.Cluster()
         running.start()
         running.sentinel.join()
