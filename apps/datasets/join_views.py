@@ -13,7 +13,6 @@ from apps.datasets.enrich import MOST_JOINS, make_enriched, set_joins
 from apps.datasets.forms import JoinForm
 from apps.datasets.joins import Join
 from apps.datasets.models import Dataset, Enrichment, Field
-from apps.datasets.records import newest_snapshot
 from apps.datasets.relations import Relation, joinable, relation_between, relations_of
 from apps.workspaces.access import builder
 
@@ -27,7 +26,7 @@ def related(request: HttpRequest, dataset_id: int) -> HttpResponse:
     joined = _joins(made)
     relations = [each for each in relations_of(base) if each.dataset.id not in joined]
     known = {each.dataset.id for each in relations} | joined.keys()
-    context = _context(base, made, dataset_id) | {
+    context = _context(base, made) | {
         "relations": relations, "joined": joined.values(), "others": joinable(base).exclude(id__in=known).order_by("name")[:OTHERS_SHOWN],
     }  # fmt: skip
     return render(request, "datasets/joins/related.html", context)
@@ -45,7 +44,7 @@ def join(request: HttpRequest, dataset_id: int, related_id: int) -> HttpResponse
     form = JoinForm(base, fields[0], other, fields[1], request.POST or None, initial=_initial(known, relation, made))
     if request.method == "POST" and form.is_valid():
         return redirect("dataset", request.workspace.slug, _save(request, base, made, form))
-    context = _context(base, made, dataset_id) | {
+    context = _context(base, made) | {
         "other": other, "form": form, "relation": relation, "rows": _rows(form, fields[1]), "again": known is not None,
     }  # fmt: skip
     return render(request, "datasets/joins/join.html", context)
@@ -109,13 +108,11 @@ def _rows(form: JoinForm, fields: list[Field]) -> list[dict[str, Any]]:
     ]
 
 
-def _context(base: Dataset, made: Enrichment | None, dataset_id: int) -> dict[str, Any]:
+def _context(base: Dataset, made: Enrichment | None) -> dict[str, Any]:
     dataset = made.dataset if made else base
     return {
         "section": "datasets",
         "base": base,
         "made": made,
         "dataset": dataset,
-        "snapshot": newest_snapshot(base),
-        "dataset_id": dataset_id,
     }

@@ -68,7 +68,7 @@ def test_a_bulk_result_of_several_parts_is_put_together(salesforce, tmp_path):
 
 
 def test_an_ended_session_is_begun_again_once(full, tmp_path):
-    client = connector(full).client()
+    client = connector(full).client
     client.objects()
     full.tokens.clear()
     assert [each["name"] for each in client.objects()] == ["Account"]
@@ -141,7 +141,7 @@ def test_fewer_records_than_were_counted_are_not_taken_for_all(full, tmp_path, m
 
 
 def test_a_token_is_not_carried_to_another_server(full):
-    client = connector(full).client()
+    client = connector(full).client
     client.objects()
     with pytest.raises(SourceProblem, match="sends us on to another server"):
         client.signed("https://elsewhere.example.com/services/data")

@@ -52,12 +52,9 @@ class Salesforce(Connector):
         Setting("consumer_secret", "Consumer secret", secret=True, kind="password"),
     )
 
+    @cached_property
     def client(self) -> Client:
         """One signed-in session for all that is asked of this connection."""
-        return self._client
-
-    @cached_property
-    def _client(self) -> Client:
         return Client(
             str(self.settings["address"]), str(self.settings["consumer_key"]), self.secret.get("consumer_secret") or ""
         )
@@ -67,25 +64,21 @@ class Salesforce(Connector):
         return Client(str(self.settings.get("address", "")), "", "").place
 
     def test(self) -> str:
-        count = len(self.client().objects())
+        count = len(self.client.objects())
         return f"It works: {count:,} object{'s' if count != 1 else ''} can be read."
 
     def choices(self) -> list[Choice]:
-        found = sorted(self.client().objects(), key=lambda each: str(each.get("labelPlural") or each["name"]).lower())
+        titles = {each["name"]: str(each.get("labelPlural") or each["name"]) for each in self.client.objects()}
         return [
-            Choice(
-                {"table": each["name"], "title": each.get("labelPlural") or each["name"]},
-                each.get("labelPlural") or each["name"],
-                each["name"],
-            )
-            for each in found
+            Choice({"table": name, "title": title}, title, name)
+            for name, title in sorted(titles.items(), key=lambda entry: entry[1].lower())
         ]
 
     def words_of(self, pick: dict[str, Any]) -> str:
         return str(pick.get("title") or pick.get("table") or self.place)
 
     def preview(self, pick: dict[str, Any]) -> Preview:
-        client = self.client()
+        client = self.client
         fields = _readable(client.fields(_object(pick)))
         asked = fields
         while len(quote(_select(asked, pick))) > LONGEST_QUERY:  # of a very wide object the first fields are shown
@@ -99,7 +92,7 @@ class Salesforce(Connector):
     def read(
         self, pick: dict[str, Any], since: Since | None, position: dict[str, Any], folder: Path, tell: Tell
     ) -> Reading:
-        client, target = self.client(), folder / "table.parquet"
+        client, target = self.client, folder / "table.parquet"
         fields = _readable(client.fields(_object(pick)))
         origin = f"{self.words_of(pick)} in {self.place}"
         if since is None:
@@ -109,6 +102,8 @@ class Salesforce(Connector):
         report = _read(client, pick, fields, where, folder, target, tell)
         total = client.count(f"SELECT COUNT() FROM {_object(pick)}")
         key = [field for field in fields if field.name == since.key_field]
+        if not key:
+            raise SourceProblem(f"{origin} has no field {since.key_field}, by which its records are told apart.")
 
         def keys(path: Path) -> None:
             _read(client, pick, key, "", folder, path, tell)
@@ -118,7 +113,7 @@ class Salesforce(Connector):
 
 
 def _readable(fields: list[FieldFacts]) -> list[FieldFacts]:
-    owners = [FieldFacts(name, name, "string", 0, False, False) for name in OWNER]
+    owners = [FieldFacts(name, "string", 0, False, False) for name in OWNER]
     return fields + (owners if any(field.name == "OwnerId" for field in fields) else [])
 
 

@@ -48,19 +48,10 @@ class FieldFacts:
     """One field of an object, as its description says. `length` is in characters, 0 where there is no limit."""
 
     name: str
-    label: str
     type: str
     length: int
     updateable: bool
     identifies: bool  # names one record: the Id, an external id, a unique or looked-up field
-
-
-class Refused(SourceProblem):
-    """Salesforce refused a call; `code` is its own name for the reason."""
-
-    def __init__(self, words: str, code: str) -> None:
-        super().__init__(words)
-        self.code = code
 
 
 class Client:
@@ -171,7 +162,7 @@ class Client:
             ) from error
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Call and return the JSON of the answer; raises `Refused` with the reason in plain words."""
+        """Call and return the JSON of the answer; raises with the reason in plain words."""
         status, content = self.call(method, path, body)
         try:
             answer = json.loads(content, parse_float=str) if content else {}
@@ -225,12 +216,12 @@ class Client:
         self._token, self._instance = str(answer["access_token"]), str(answer["instance_url"]).rstrip("/")
         require_encrypted(self._instance)
 
-    def _refusal(self, status: int, answer: Any) -> Refused:
+    def _refusal(self, status: int, answer: Any) -> SourceProblem:
         first = answer[0] if isinstance(answer, list) and answer and isinstance(answer[0], dict) else {}
         code, said = str(first.get("errorCode") or ""), " ".join(str(first.get("message") or "").split())[:200]
         if code in MEANINGS:
-            return Refused(MEANINGS[code].format(place=self.place), code)
-        return Refused(f"{self.place} refused: {said or f'HTTP {status}'}.", code)
+            return SourceProblem(MEANINGS[code].format(place=self.place))
+        return SourceProblem(f"{self.place} refused: {said or f'HTTP {status}'}.")
 
 
 def _facts_of(described: dict[str, Any]) -> FieldFacts:
@@ -239,7 +230,7 @@ def _facts_of(described: dict[str, Any]) -> FieldFacts:
         described.get("externalId") or described.get("idLookup") or described.get("unique") or kind == "id"
     )
     return FieldFacts(
-        name, str(described.get("label") or name), kind, int(described.get("length") or 0), bool(described.get("updateable")), identifies
+        name, kind, int(described.get("length") or 0), bool(described.get("updateable")), identifies
     )  # fmt: skip
 
 

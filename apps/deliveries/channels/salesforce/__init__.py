@@ -53,20 +53,20 @@ class SalesforceFields(TableChannel):
         return self.source.test()
 
     def tables(self) -> list[tuple[str, str]]:
-        return sorted(("", each["name"]) for each in self.source.client().objects() if each.get("updateable"))
+        return sorted(("", each["name"]) for each in self.source.client.objects() if each.get("updateable"))
 
     def columns_of(self, schema: str, table: str) -> list[tuple[str, str]]:
-        fields = self.source.client().fields(table)
+        fields = self.source.client.fields(table)
         return [(field.name, field.type) for field in fields if field.updateable and field.type in WRITABLE]
 
     def keys_of(self, schema: str, table: str) -> list[tuple[str, str]]:
-        fields = self.source.client().fields(table)
+        fields = self.source.client.fields(table)
         return [(field.name, field.type) for field in fields if field.identifies and field.type in KEYS]
 
     def write(
         self, target: Target, rows: pa.Table, before: Path, check: Callable[[], None], *, keep: bool = True
     ) -> Written:
-        client = self.source.client()
+        client = self.source.client
         fields = {field.name: field for field in client.fields(target.table)}
         _refuse_lost_fields(target, fields, client.place)
         keys = rows.column(0).to_pylist()
@@ -100,7 +100,7 @@ class SalesforceFields(TableChannel):
         return written
 
     def restore(self, target: Target, before: Path, fresh: list[str], check: Callable[[], None]) -> int:
-        client = self.source.client()
+        client = self.source.client
         fields = {field.name: field for field in client.fields(target.table)}
         rows, written = pq.read_table(before), Written(0)
         for part in _parts(rows):
