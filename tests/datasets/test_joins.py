@@ -90,6 +90,13 @@ def join_of(related: Dataset, **changes) -> Join:
     return Join(related.id, **facts | changes)
 
 
+def do(run: Run) -> None:
+    """Do one Run as a worker would, however it ends."""
+    Run.objects.filter(id=run.id).update(state="dispatched")
+    perform(run.workspace_id, run.id)
+    run.refresh_from_db()
+
+
 def table_of(dataset: Dataset) -> pd.DataFrame:
     return load(newest_snapshot(dataset)).set_index("customer_id")
 
@@ -288,9 +295,7 @@ def test_what_was_lost_is_named(base, related, owner, perform_runs):
     perform_runs()
     Dataset.objects.filter(id=related.id).update(state="deleted")
     run = remake(made.dataset_id)
-    Run.objects.filter(id=run.id).update(state="dispatched")
-    perform(made.workspace_id, run.id)
-    run.refresh_from_db()
+    do(run)
     assert (run.state, run.error) == ("failed", "Orders was deleted.")
     assert newest_snapshot(made.dataset).rows == 60, "the last good records stay in use"
 
@@ -382,8 +387,7 @@ def test_what_comes_while_it_is_being_made_is_in_it_in_the_end(base, related, ow
             path = args[4].parent / "orders.csv"
             file.to_csv(path, index=False)
             _, run = receive_path(path, "orders.csv", owner, related)
-            Run.objects.filter(id=run.id).update(state="dispatched")
-            perform(made.workspace_id, run.id)
+            do(run)
         return found
 
     monkeypatch.setattr(enrich, "write_enriched", slow)
@@ -404,8 +408,7 @@ def test_a_worker_that_dies_between_keeping_and_telling_leaves_nothing_old(
     assert table_of(made.dataset).loc["C000", "Orders: how many, so far"] == "1"
     monkeypatch.setattr(story, "remake_followers", told)
     run = Run.objects.filter(kind="ingest").latest("id")  # taken up again, as after a lease that ended
-    Run.objects.filter(id=run.id).update(state="dispatched")
-    perform(made.workspace_id, run.id)
+    do(run)
     perform_runs()
     assert table_of(made.dataset).loc["C000", "Orders: how many, so far"] == "2"
 
@@ -415,8 +418,7 @@ def test_a_making_that_fails_is_tried_again(base, related, owner, perform_runs):
     perform_runs()
     Dataset.objects.filter(id=related.id).update(state="deleted")
     run = remake(made.dataset_id)
-    Run.objects.filter(id=run.id).update(state="dispatched")
-    perform(made.workspace_id, run.id)
+    do(run)
     again = Run.objects.get(kind="enrich", state="queued")
     assert again.params == {"tries": 1}
     assert 4 < (again.due_at - run.created_at).total_seconds() / 60 < 7
