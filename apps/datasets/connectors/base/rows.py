@@ -23,6 +23,7 @@ from einstein.ml.reader.rows import ReadReport
 
 READ_SECONDS = 3600
 MOST_MARKS = 1000
+BATCH = 100_000  # values encoded in one go
 
 
 class Boundary:
@@ -73,7 +74,7 @@ def write_batches(
     tell: Tell,
     boundary: Boundary | None = None,
 ) -> ReadReport:
-    """Write batches of strings to Parquet within the limits on rows, bytes and time."""
+    """Write batches of strings, blanks as nulls, to Parquet within the limits on rows, bytes and time."""
     report = ReadReport(list(schema.names), notes=notes)
     size, deadline = 0, time.monotonic() + READ_SECONDS
     with ThreadPoolExecutor(1) as ahead:
@@ -85,10 +86,10 @@ def write_batches(
             compression_level=1,
             write_statistics=False,
             use_dictionary=_few_values(batch),
+            write_batch_size=BATCH,
         ) as writer:
             while batch is not None:
                 coming = ahead.submit(next, batches, None)  # the next batch is on its way while this one is written
-                batch = blank_is_null(batch)
                 batch = boundary.pass_on(batch) if boundary else batch
                 if batch.num_rows:
                     writer.write_batch(batch)
@@ -106,14 +107,15 @@ def write_batches(
 
 
 def _few_values(batch: pa.RecordBatch | None) -> list[str]:
-    """Fields whose values repeat: a dictionary of the others would be built in vain."""
+    """Fields whose values repeat often: a dictionary of the others costs more time than it saves room."""
     if batch is None:
         return []
     some = batch.slice(0, 2000)
-    return [name for name in batch.schema.names if pc.count_distinct(some.column(name)).as_py() < some.num_rows / 2]
+    return [name for name in batch.schema.names if pc.count_distinct(some.column(name)).as_py() < some.num_rows / 5]
 
 
 def blank_is_null(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with null where there is a blank: the two mean the same to us."""
     columns = [_blank_is_null(column) for column in batch.columns]
     return pa.record_batch(columns, batch.schema)
 

@@ -27,7 +27,7 @@ from apps.datasets.connectors.base import (
     SourceProblem,
     Tell,
 )
-from apps.datasets.connectors.base.rows import READ_SECONDS, Boundary, as_text, write_batches
+from apps.datasets.connectors.base.rows import READ_SECONDS, Boundary, as_text, blank_is_null, write_batches
 from einstein.ml.reader.rows import ReadReport
 from einstein.ml.reader.table import usable_names
 
@@ -182,9 +182,8 @@ class SqlConnector(Connector):
         def batches() -> Iterator[pa.RecordBatch]:
             while rows := result.fetchmany(FETCHED):
                 columns = zip(*rows, strict=True)
-                yield pa.record_batch(
-                    [pa.array([as_text(value) for value in column], pa.string()) for column in columns], schema
-                )
+                texts = [pa.array([as_text(value) for value in column], pa.string()) for column in columns]
+                yield blank_is_null(pa.record_batch(texts, schema))
 
         return write_batches(batches(), schema, target, notes, tell, boundary)
 

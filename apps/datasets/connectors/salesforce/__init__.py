@@ -26,7 +26,7 @@ from apps.datasets.connectors.base import (
     SourceProblem,
     Tell,
 )
-from apps.datasets.connectors.base.rows import as_text, write_batches
+from apps.datasets.connectors.base.rows import as_text, blank_is_null, write_batches
 from apps.datasets.connectors.salesforce.client import Bulk, Client, FieldFacts
 from einstein.ml.reader.rows import ReadReport
 
@@ -161,7 +161,7 @@ def _read(
         else:
             job = open_jobs.enter_context(client.bulk(soql, lambda: tell(0, expected)))
             batches = _from_results(job, folder, fields, schema)
-        return write_batches(batches, schema, target, [], tell)
+        return write_batches(map(blank_is_null, batches), schema, target, [], tell)
 
 
 def _paged(client: Client, soql: str, fields: list[FieldFacts], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
