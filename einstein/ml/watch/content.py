@@ -1,0 +1,119 @@
+"""Whether a batch has been here before, and whether records or keys repeat within it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from einstein.ml.watch.table import Batch
+
+KEPT = 60  # batches whose content is remembered
+LEAST_ROWS = 10  # fewer records may be alike by chance
+SETTLED = 2  # batches after which it is known how many repeat by nature
+LEAST_SHARE, LEAST_COUNT, LEAST_Z = 0.02, 3, 5.0
+
+
+@dataclass
+class Repeats:
+    """What `Content.look` saw. Shares are of the batch's records; `usual_*` is what is to be expected at this size."""
+
+    same_as: int | None = None
+    doubled: bool = False
+    rows: float = 0.0
+    rows_strange: bool = False
+    keys: float = 0.0
+    keys_strange: bool = False
+    old: float = 0.0
+    old_strange: bool = False
+
+
+@dataclass
+class Content:
+    """Remembers earlier batches by hashes of their records. `fields` are what makes two records the same; `key` names a record, if one does."""
+
+    fields: list[str]
+    key: str | None
+    reference: Batch
+    seen: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    before: np.ndarray | None = None
+    rates: dict[str, list[float]] = field(default_factory=lambda: {"rows": [], "keys": [], "old": []})
+
+    def __post_init__(self) -> None:
+        hashes = record_hashes(self.reference, self.fields)
+        self.size = max(1, len(hashes))
+        self.base = {"rows": _repeated(hashes) / self.size, "keys": 0.0, "old": 0.0}
+
+    def look(self, batch: Batch, number: int) -> Repeats:
+        """Compare a batch with those before it; `number` is remembered with it."""
+        hashes = record_hashes(batch, self.fields)
+        rows, whole = len(hashes), content_hash(hashes)
+        found = Repeats(rows=_repeated(hashes))
+        if rows >= LEAST_ROWS:
+            found.same_as = next((earlier for earlier, known in self.seen if known == whole), None)
+            _, counts = np.unique(hashes, return_counts=True)
+            found.doubled = bool((counts % 2 == 0).all())
+        if self.key and self.key in batch.columns:
+            found.keys = _repeated(record_hashes(batch, [self.key]))
+        if self.before is not None:
+            found.old = float(np.isin(hashes, self.before).mean()) if rows else 0.0
+        # By nature repeats grow with the records they can repeat: those of the batch, or of the one before.
+        sizes = {"rows": rows, "keys": rows, "old": len(self.before) if self.before is not None else 0}
+        for kind, size in sizes.items():
+            setattr(found, f"{kind}_strange", self._strange(kind, getattr(found, kind), rows, size))
+        if found.same_as is None:
+            self.seen.append((number, whole))
+        if not (found.rows_strange or found.keys_strange or found.old_strange or found.doubled or found.same_as is not None):
+            for kind in self.rates:
+                if kind != "old" or self.before is not None:
+                    self.rates[kind].append(getattr(found, kind) / max(1, sizes[kind]))
+            self.before = np.unique(hashes)
+        return found
+
+    def _strange(self, kind: str, share: float, rows: int, size: int) -> bool:
+        """More repeat than at this size by nature: in proportion to the records, as when drawing with replacement."""
+        rates = self.rates[kind]
+        usual = max(self.base[kind] * size / self.size, float(np.mean(rates[-KEPT:])) * size if rates else 0.0)
+        if len(rates) < SETTLED:  # perhaps the records are drawn again and again from a few
+            usual = max(usual, min(0.5, rows / self.size) if kind != "old" else 0.9)
+        if share - usual < LEAST_SHARE or share * rows < LEAST_COUNT or rows < LEAST_ROWS:
+            return False
+        spread = float(np.std(rates[-KEPT:])) * size if len(rates) > SETTLED else 0.0
+        usual = min(max(usual, 0.5 / max(rows, self.size)), 1 - 1e-9)
+        effective = 1 / (1 / rows + spread**2 / (usual * (1 - usual)))
+        gain = share * np.log(share / usual) + ((1 - share) * np.log((1 - share) / (1 - usual)) if share < 1 else 0.0)
+        return bool(np.sqrt(2 * effective * gain) > LEAST_Z)
+
+
+def record_hashes(batch: Batch, fields: list[str]) -> np.ndarray:
+    """One 64-bit hash per record over some fields; the same for 5 and 5.0. A field that is not there counts as blank."""
+    total = np.zeros(batch.rows, dtype="uint64")
+    for name in fields:
+        total = total * np.uint64(0x9E3779B97F4A7C15) + (_hashes(batch.columns[name], batch, name) if name in batch.columns else np.uint64(1))
+        total ^= total >> np.uint64(29)
+    return total
+
+
+def _hashes(array: pa.Array, batch: Batch, name: str) -> np.ndarray:
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
+        numbers = pc.cast(array, pa.float64(), safe=False).to_numpy(zero_copy_only=False) + 0.0  # -0.0 is 0.0
+        numbers = np.where(np.isnan(numbers), np.nan, numbers)  # one NaN
+        return pd.util.hash_array(numbers)
+    encoded = batch.text(name).dictionary_encode()
+    known = pd.util.hash_array(np.array([*encoded.dictionary.to_pylist(), ""], dtype="object"), categorize=False)
+    return known[encoded.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)]
+
+
+def content_hash(hashes: np.ndarray) -> int:
+    """The same for the same records in any order."""
+    mixed = pd.util.hash_array(hashes)
+    return int(mixed.sum(dtype="uint64")) ^ len(hashes)
+
+
+def _repeated(hashes: np.ndarray) -> float:
+    """The share of records that repeat one before them."""
+    return 1 - len(np.unique(hashes)) / len(hashes) if len(hashes) else 0.0

@@ -1,0 +1,59 @@
+"""How many records a batch should hold, by the batches before it and by the day of the week."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+LEAST_HISTORY = 5  # batches before a number of records can be strange
+LEAST_FACTOR = np.log(1.6)  # fewer or more by less than this factor needs nobody
+SMALLEST_SPREAD = 0.08  # least day-to-day standard deviation of the logarithm
+LEAST_Z = 5.0
+SAME_DAY = 2  # batches of the same day of the week that are enough to speak for it
+KEPT = 90
+
+
+@dataclass
+class Volume:
+    """Numbers of records of earlier batches, as (day of the week, logarithm)."""
+
+    weekly: bool
+    seen: list[tuple[int, float]] = field(default_factory=list)
+
+    def usual(self, weekday: int) -> tuple[float, float] | None:
+        """(usual logarithm, its spread), or None when there is too little to go by."""
+        if len(self.seen) < LEAST_HISTORY:
+            return None
+        values = np.array([value for _, value in self.seen])
+        same = np.array([value for day, value in self.seen if day == weekday])
+        if self.weekly and len(same) >= SAME_DAY:
+            days = np.array([day for day, _ in self.seen])
+            centres = {day: np.median(values[days == day]) for day in set(days.tolist())}
+            rest = np.array([value - centres[day] for day, value in self.seen if (days == day).sum() >= SAME_DAY])
+            return float(centres[weekday]), _spread(rest) * (1 + 1 / len(same))
+        # A day of the week not seen twice yet may be a week-end: it has to fall out of everything so far.
+        low, high = values.min(), values.max()
+        return float((low + high) / 2), max(_spread(values), (high - low) / 2) + (0.12 if self.weekly else 0.0)
+
+    def factor(self, rows: int, weekday: int) -> float | None:
+        """How many times the usual number it is when that is strange, else None."""
+        expected = self.usual(weekday)
+        if expected is None or rows <= 0:
+            return None
+        usual, spread = expected
+        noise = np.sqrt(spread**2 + 1 / rows)
+        distance = np.log(rows) - usual
+        return float(np.exp(distance)) if abs(distance) > max(LEAST_FACTOR, LEAST_Z * noise) else None
+
+    def accept(self, rows: int, weekday: int) -> None:
+        if rows > 0:
+            self.seen = [*self.seen, (weekday, float(np.log(rows)))][-KEPT:]
+
+
+def _spread(values: np.ndarray) -> float:
+    """Standard deviation by the median absolute deviation, but not less than a third of the plain one."""
+    if len(values) < 2:
+        return SMALLEST_SPREAD
+    robust = 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    return max(SMALLEST_SPREAD, robust, float(values.std()) / 3)
