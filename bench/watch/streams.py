@@ -57,7 +57,8 @@ def _directions(subject: Subject, random: np.random.Generator) -> np.ndarray:
     for place in range(count):
         chosen = random.choice(values.shape[1], min(3, values.shape[1]), replace=False)
         mix[chosen, place] = random.normal(0, 1, len(chosen)) / np.sqrt(len(chosen))
-    return values @ mix
+    loads = np.sqrt((mix**2).sum(axis=1)).max()
+    return values @ (mix / loads)  # the field that wanders most wanders by the plan's figure
 
 
 def _draw(pool: pd.DataFrame, rows: int, tilt: np.ndarray, random: np.random.Generator) -> pd.DataFrame:

@@ -292,8 +292,7 @@ def _day(seconds: float) -> str:
 def _number(value: float) -> str:
     """Four digits that count, thousands parted."""
     if value == 0 or 1e-4 <= abs(value) < 1e15:
-        text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-        return text
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return f"{value:.3g}"
 
 

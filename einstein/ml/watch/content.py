@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,7 +42,7 @@ class Content:
     reference: Batch
     seen: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=KEPT))
     before: np.ndarray | None = None
-    rates: dict[str, list[float]] = field(default_factory=lambda: {"rows": [], "keys": [], "old": []})
+    past: dict[str, list[tuple[int, float]]] = field(default_factory=lambda: {"rows": [], "keys": [], "old": []})
 
     def __post_init__(self) -> None:
         hashes = record_hashes(self.reference, self.fields)
@@ -61,32 +62,52 @@ class Content:
             found.keys = _repeated(record_hashes(batch, [self.key]))
         if self.before is not None:
             found.old = float(np.isin(hashes, self.before).mean()) if rows else 0.0
-        # By nature repeats grow with the records they can repeat: those of the batch, or of the one before.
         sizes = {"rows": rows, "keys": rows, "old": len(self.before) if self.before is not None else 0}
         for kind, size in sizes.items():
             setattr(found, f"{kind}_strange", self._strange(kind, getattr(found, kind), rows, size))
         if found.same_as is None:
             self.seen.append((number, whole))
         if not (found.rows_strange or found.keys_strange or found.old_strange or found.doubled or found.same_as is not None):
-            for kind in self.rates:
-                if kind != "old" or self.before is not None:
-                    self.rates[kind].append(getattr(found, kind) / max(1, sizes[kind]))
+            for kind, size in sizes.items():
+                if size:
+                    self.past[kind] = [*self.past[kind], (size, getattr(found, kind))][-KEPT:]
             self.before = np.unique(hashes)
         return found
 
     def _strange(self, kind: str, share: float, rows: int, size: int) -> bool:
-        """More repeat than at this size by nature: in proportion to the records, as when drawing with replacement."""
-        rates = self.rates[kind]
-        usual = max(self.base[kind] * size / self.size, float(np.mean(rates[-KEPT:])) * size if rates else 0.0)
-        if len(rates) < SETTLED:  # perhaps the records are drawn again and again from a few
-            usual = max(usual, min(0.5, rows / self.size) if kind != "old" else 0.9)
-        if share - usual < LEAST_SHARE or share * rows < LEAST_COUNT or rows < LEAST_ROWS:
+        """More repeat than by nature: as when so many are drawn with replacement from a stock of records."""
+        if rows < LEAST_ROWS or share * rows < LEAST_COUNT:
             return False
-        spread = float(np.std(rates[-KEPT:])) * size if len(rates) > SETTLED else 0.0
+        natural = _by_chance if kind != "old" else lambda count, stock: min(1.0, count / stock)
+        past = self.past[kind]
+        if len(past) >= SETTLED:
+            stock = float(np.median([_stock_of(natural, count, part) for count, part in past]))
+            usual = natural(size, stock)
+            spread = float(np.std([part - natural(count, stock) for count, part in past])) if len(past) > SETTLED else 0.05
+        elif kind == "old" or rows > self.size / 4:
+            return False  # perhaps the records are drawn again and again from a few; the next batches tell
+        else:
+            usual, spread = max(self.base[kind], natural(size, self.size / 2)), 0.0
+        if share - usual < LEAST_SHARE + 2 * spread:
+            return False
         usual = min(max(usual, 0.5 / max(rows, self.size)), 1 - 1e-9)
         effective = 1 / (1 / rows + spread**2 / (usual * (1 - usual)))
         gain = share * np.log(share / usual) + ((1 - share) * np.log((1 - share) / (1 - usual)) if share < 1 else 0.0)
         return bool(np.sqrt(2 * effective * gain) > LEAST_Z)
+
+
+def _by_chance(count: int, stock: float) -> float:
+    """The share that repeats one before it when `count` are drawn with replacement from `stock` records."""
+    return 1 - stock * -np.expm1(-count / stock) / max(1, count)
+
+
+def _stock_of(natural: Callable[[int, float], float], count: int, share: float) -> float:
+    """The stock at which `share` is natural, by halving."""
+    low, high = 1.0, 1e9
+    for _ in range(60):
+        middle = np.sqrt(low * high)
+        low, high = (middle, high) if natural(count, middle) > share else (low, middle)
+    return high
 
 
 def record_hashes(batch: Batch, fields: list[str]) -> np.ndarray:

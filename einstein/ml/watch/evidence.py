@@ -133,10 +133,12 @@ class History:
         usual, known = self.level()
         own = ~np.isnan(batch.usual)  # what this batch chose to count says nothing about the ones before it
         usual = np.where(own, np.minimum(np.nan_to_num(batch.usual), 1.0), usual)
+        known = np.where(own, self.panel.known, known)
         tau2, earlier = self.tau2(shared), list(self.recent)
         found = [self._judge(_together([*earlier[len(earlier) + 1 - size :], batch]), usual, known, tau2) for size in WINDOWS if size <= len(earlier) + 1]
         for _, _, log_p in found[1:]:
             log_p[own] = 0.0
+        found[0][2][own & (found[0][0] < 0)] = 0.0  # less of it than the most that is usual is nothing
         best = np.argmin([log_p for _, _, log_p in found], axis=0)
         change, z, log_p = (np.choose(best, [item[part] for item in found]) for part in range(3))
         # Before the first batches have shown how they differ from the reference, only large changes count.

@@ -21,6 +21,7 @@ from einstein.ml.watch.table import Values
 ONE_HOT = 8  # answers of a field that get a column
 LEAST_EXPLAINED = 0.15  # of a field's variance by the others; below, there is no company to lose
 RIDGE = 1e-2
+CAP = 0.98  # quantile at which a record's distance is cut, so that single records do not carry the mean
 MOST_COLUMNS = 400
 TREES, LEAVES = 60, 16
 FOLDS = 4
@@ -90,18 +91,19 @@ class Company:
         x = self.encoding.matrix(batch, rows)
         self.centre, self.scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
         x = (x - self.centre) / self.scale
-        inverse = np.linalg.inv(x.T @ x / rows + RIDGE * np.eye(x.shape[1]))
-        edges = np.cumsum([0, *widths])
+        blocks = _blocks(widths)
+        whole = _maps(x, blocks)
+        # How far records lie from what their company foretells is told on records that the maps do not know.
+        halves = np.arange(rows) % 2 == 0
+        crossed = [_maps(x[~halves], blocks), _maps(x[halves], blocks)]
         self.maps, self.caps = [], []
         for place, gauge in enumerate(self.encoding.gauges):
-            block = slice(edges[place], edges[place + 1])
-            to_residual = inverse[:, block] @ np.linalg.inv(inverse[block, block])
-            parts = _squares(x @ to_residual)
-            explained = 1 - parts.mean() / max(widths[place], 1)
-            cap = float(np.quantile(parts, 0.98))
+            parts = np.where(halves, _squares(x @ crossed[0][place]), _squares(x @ crossed[1][place]))
+            explained = 1 - parts.mean() / widths[place]
+            cap = float(np.quantile(parts, CAP))
             parts = np.minimum(parts, cap)
             if explained >= LEAST_EXPLAINED and cap > 0:
-                self.maps.append(to_residual)
+                self.maps.append(whole[place])
                 self.caps.append(cap)
                 self.gauges.append(MeanGauge(gauge.spec, {"relation": (float(parts.mean()), float(parts.std()))}, rows, 0.25))
         return self
@@ -111,6 +113,17 @@ class Company:
             return []
         x = (self.encoding.matrix(batch, rows) - self.centre) / self.scale
         return [gauge.of({"relation": np.minimum(_squares(x @ to_residual), cap)}) for gauge, to_residual, cap in zip(self.gauges, self.maps, self.caps, strict=True)]
+
+
+def _blocks(widths: list[int]) -> list[slice]:
+    edges = np.cumsum([0, *widths])
+    return [slice(edges[place], edges[place + 1]) for place in range(len(widths))]
+
+
+def _maps(x: np.ndarray, blocks: list[slice]) -> list[np.ndarray]:
+    """Per block, what takes records to the part of it that the other blocks do not explain."""
+    inverse = np.linalg.inv(x.T @ x / len(x) + RIDGE * np.eye(x.shape[1]))
+    return [inverse[:, block] @ np.linalg.inv(inverse[block, block]) for block in blocks]
 
 
 def _squares(residual: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-LEAST_HISTORY = 5  # batches before a number of records can be strange
+LEAST_HISTORY, LEAST_WEEKLY = 5, 8  # batches before a number of records can be strange
 LEAST_FACTOR = np.log(1.6)  # fewer or more by less than this factor needs nobody
 SMALLEST_SPREAD = 0.08  # least day-to-day standard deviation of the logarithm
 LEAST_Z = 5.0
@@ -23,7 +23,7 @@ class Volume:
 
     def usual(self, weekday: int) -> tuple[float, float] | None:
         """(usual logarithm, its spread), or None when there is too little to go by."""
-        if len(self.seen) < LEAST_HISTORY:
+        if len(self.seen) < (LEAST_WEEKLY if self.weekly else LEAST_HISTORY):
             return None
         values = np.array([value for _, value in self.seen])
         same = np.array([value for day, value in self.seen if day == weekday])

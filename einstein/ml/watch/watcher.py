@@ -28,6 +28,7 @@ from einstein.ml.watch.volume import Volume
 BUDGET = 0.1  # false alarms per 100 batches (DEFAULTS)
 DAY = 86_400.0
 LEAST_DAYS, LEAST_DAY_ROWS, MOST_DAYS = 5, 20, 120
+UNKNOWN = 0.05  # tau taken for granted until the stream's own can be told
 NOW_CAP = 0.12**2  # how much of tau squared one batch alone may claim for itself
 STILL = 3.0  # an open alert is not over while the batch alone says so much
 SAME_WAY = 1.5  # a window alarms only while its newest batch leans the same way
@@ -172,7 +173,7 @@ class Watcher:
         excess = self.history.field_excess(batch)[: len(self.gauges)]
         excess = excess[~np.isnan(excess)]
         now = float(np.median(excess)) * MEDIAN_TO_MEAN if len(excess) >= LEAST_FIELDS else 0.0
-        past = (4 * FLOOR**2 + sum(self.shared)) / (4 + len(self.shared))
+        past = (LEAST_FIELDS * UNKNOWN**2 + sum(self.shared)) / (LEAST_FIELDS + len(self.shared))
         if len(excess) >= LEAST_FIELDS:
             self.shared = [*self.shared, min(now, 4 * NOW_CAP)][-60:]
         return max(FLOOR**2, past, min(now, NOW_CAP))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from einstein.ml.watch.gauges.base import Gauge, Measured, Stat, measured
+from einstein.ml.watch.gauges.ranks import LUMPS, most_usual
 from einstein.ml.watch.table import Values
 
 LEVELS = 25
+LEAST_COUNT = 10  # records of an answer before its own share is watched
 
 
 class CategoryGauge(Gauge):
@@ -17,7 +19,7 @@ class CategoryGauge(Gauge):
         column = values.column
         counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
         order = np.argsort(-counts, kind="stable")
-        self.levels = [column.levels[place] for place in order[:LEVELS] if counts[place]]
+        self.levels = [column.levels[place] for place in order[:LEVELS] if counts[place] >= LEAST_COUNT]
         self.level_shares = {column.levels[place]: counts[place] / max(1, counts.sum()) for place in order if counts[place]}
         # How much of the next batch will be answers never seen (Good 1953): the share of answers seen once.
         self.expected_unseen = float((counts == 1).sum()) / max(1, counts.sum())
@@ -27,7 +29,9 @@ class CategoryGauge(Gauge):
 
     def fit(self, values: Values) -> CategoryGauge:
         super().fit(values)
-        self.usual[[stat.name for stat in self.stats].index("unseen")] = self.expected_unseen
+        names = [stat.name for stat in self.stats]
+        unseen, rest = names.index("unseen"), names.index("rest")
+        self.usual[unseen], self.usual[rest] = self.expected_unseen, max(0.0, self.usual[rest] - self.expected_unseen)
         return self
 
     def measure(self, values: Values) -> Measured:
@@ -44,5 +48,5 @@ class CategoryGauge(Gauge):
         total = sum(unseen.values())
         found |= {"unseen": (total, filled), "new": (unseen.get(newest, 0.0), filled), "rest": (max(0.0, 1 - total - sum(shares)), filled)}
         found |= {f"level {place}": (part, filled) for place, part in enumerate(shares)}
-        one = min(self.expected_unseen, 1.0 / max(1, self.records))
+        one = most_usual(0.0, self.records) * (LUMPS if self.expected_unseen > 0 else 1.0)
         return measured(found, self.stats, {"new": one}, unseen=unseen, share=share)

@@ -36,7 +36,7 @@ class NumberGauge(Gauge):
             "whole": ((filled == np.floor(filled)).mean(), count), "rank": (places.mean(), count), "spread": (np.abs(places - 0.5).mean(), count),
         }  # fmt: skip
         found |= {f"bin {place}": (part, count) for place, part in enumerate(ranks.bins(filled))}
-        return measured(found, self.stats, {"repeated": max(usual, 1.0 / ranks.records)}, repeated=value)
+        return measured(found, self.stats, {"repeated": usual}, repeated=value)
 
     def spreads(self) -> dict[str, float]:
         return {"rank": self.ranks.rank_sd, "spread": self.ranks.spread_sd}

@@ -9,6 +9,7 @@ FEW = 12  # different values at most that get a bin each
 OUTER = 0.002  # the share at each end that is called the outer range
 FAR = 3.0  # times the inner range beyond it: no ordinary day reaches there
 KNOTS = 512
+LUMPS = 6.0  # how many times a known value may be commoner on a day
 RARE = 0.02  # a value with a larger share is seen by its bin
 
 
@@ -56,11 +57,19 @@ class Ranks:
 
 
 def most_repeated(numbers: np.ndarray, ranks: Ranks) -> tuple[float, float, float]:
-    """(value, its share, its share in the reference) of the value that gained most among those that were rare; shares 0 when there is none."""
+    """(value, its share, the most that is usual) of the value that gained most among those that were rare."""
     values, counts = np.unique(numbers, return_counts=True)
-    best = (0.0, 0.0, 0.0)
+    best = (0.0, 0.0, 0.5)
     for place in np.argsort(-counts)[:8]:
-        usual, share = ranks.share_of(values[place]), float(counts[place] / len(numbers))
-        if usual <= RARE and share - usual > best[1] - best[2]:
+        before, share = ranks.share_of(values[place]), float(counts[place] / len(numbers))
+        usual = most_usual(before, ranks.records)
+        if before <= RARE and share - usual > best[1] - best[2]:
             best = (float(values[place]), share, usual)
     return best
+
+
+def most_usual(share: float, records: int) -> float:
+    """The largest share of one value that an ordinary day may bring: real values come in lumps, and the luckiest of many was picked."""
+    count = share * records
+    above = (count + 2 + 2 * np.sqrt(count + 1)) / records
+    return float(min(0.5, above * (LUMPS if count else 1.0)))

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from einstein.ml.watch.gauges.base import Gauge, Measured, Stat, measured
-from einstein.ml.watch.gauges.ranks import Ranks
+from einstein.ml.watch.gauges.ranks import Ranks, most_usual
 from einstein.ml.watch.table import Values
 
 KINDS = {"digits": re.compile(r"\d"), "letters": re.compile(r"[^\W\d_]"), "capitals": re.compile(r"[A-Z]"), "small": re.compile(r"[a-z]"),
@@ -59,7 +59,7 @@ class TextGauge(Gauge):
         if any(stat.name == "known words" for stat in self.stats):
             shares = _known_shares(texts, self.words)
             found["known words"] = (float(shares.mean()) if len(shares) else np.nan, float(len(shares)))
-        usual = max(self.shares.get(column.levels[top], 0.0), 1.0 / self.records)
+        usual = most_usual(self.shares.get(column.levels[top], 0.0), self.records)
         return measured(found, self.stats, {"repeated": usual}, repeated=column.levels[top])
 
     def spreads(self) -> dict[str, float]:
