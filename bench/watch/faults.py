@@ -135,7 +135,7 @@ FAULTS = [
     Fault("unreadable", _unreadable, "number"),
     Fault("renamed common", _renamed(0), "category", says=("renamed",)),
     Fault("renamed rare", _renamed(1), "rare", says=("renamed",)),
-    Fault("case changed", _capitals, "category", says=("renamed",)),
+    Fault("case changed", _capitals, "letters", says=("renamed",)),
     Fault("new answer", _new_answer, "category"),
     Fault("swapped numbers", _swapped, "numbers", says=("swapped",)),
     Fault("swapped answers", _swapped, "categories", says=("swapped",)),
@@ -166,7 +166,7 @@ def fields_for(fault: Fault, subject: Subject, random: Random) -> str | None:
         "any": [name for name in subject.fields if subject.pool[name].notna().mean() > 0.8 and subject.pool[name].nunique() > 1],
         "number": [name for name in numbers if subject.pool[name].notna().mean() > 0.5 and (subject.pool[name] != 0).mean() > 0.5],
         "category": [name for name in categories if subject.pool[name].notna().mean() > 0.5],
-        "rare": rare, "segment": [name for name in categories if subject.pool[name].value_counts(normalize=True).iloc[0] < 0.7],
+        "letters": [name for name in categories if subject.pool[name].dropna().map(lambda value: str(value).swapcase() != str(value)).mean() > 0.9], "rare": rare, "segment": [name for name in categories if subject.pool[name].value_counts(normalize=True).iloc[0] < 0.7],
         "numbers": _pairs(subject, numbers), "categories": _pairs(subject, categories),
     }[fault.needs]  # fmt: skip
     return str(random.choice(choices)) if choices else None

@@ -59,7 +59,7 @@ def subject(name: str, seed: int) -> Subject:
     for column in table.columns:
         if not pd.api.types.is_numeric_dtype(table[column]):
             table[column] = table[column].astype(object)
-    y = target.to_numpy(dtype=float) if entry["task"] == "regression" else (target.astype(str) == str(entry["positive_class"] or target.mode()[0])).to_numpy(dtype=float)
+    y = target.to_numpy(dtype=float) if entry["task"] == "regression" else _is(target, entry["positive_class"] or target.mode()[0])
     order = np.random.default_rng(seed).permutation(len(table))
     third = len(table) // 3
     learn, rest = order[:third], order[third:]
@@ -71,6 +71,13 @@ def subject(name: str, seed: int) -> Subject:
     made = Subject(name, table.iloc[rest[:cut]].reset_index(drop=True), table.iloc[rest[cut:]].reset_index(drop=True), model, answers, key)
     made.reference[SCORE] = made.score(made.reference)
     return made
+
+
+def _is(target: pd.Series, answer: object) -> np.ndarray:
+    """1.0 where the target is the answer, which the manifest writes as text."""
+    if pd.api.types.is_numeric_dtype(target):
+        return (target == float(answer)).to_numpy(dtype=float)
+    return (target.astype(str) == str(answer)).to_numpy(dtype=float)
 
 
 def _coded(table: pd.DataFrame, answers: dict[str, pd.Index]) -> np.ndarray:

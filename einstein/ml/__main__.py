@@ -1,4 +1,4 @@
-"""The command line: `python -m einstein.ml profile|train|predict|inspect|job`.
+"""The command line: `python -m einstein.ml profile|train|predict|inspect|watch|job`.
 
 On a terminal it speaks in sentences, with progress; with --json or into a pipe it prints one JSON object. Errors are one sentence
 on stderr and exit status 2.
@@ -68,6 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--reasons", type=int, default=0, metavar="K")
     inspect = _command(commands, "inspect", _inspect, "say what a trained model is")
     inspect.add_argument("model", type=Path, metavar="DIR")
+    watch = _command(commands, "watch", _watch, "judge batch after batch of records and scores by a reference")
+    watch.add_argument("--reference", type=Path, required=True, metavar="REF.parquet", help="what the model learnt from, with its scores")
+    watch.add_argument("--batches", type=Path, required=True, metavar="DIR", help="holds 0001.parquet, 0002.parquet, ...")
+    watch.add_argument("--score-column", required=True, metavar="SCORE")
+    watch.add_argument("--out", type=Path, required=True, metavar="alerts.jsonl")
+    watch.add_argument("--model", type=Path, metavar="DIR", help="tells which fields it was given, and how much it uses them")
+    watch.add_argument("--seasonality", choices=["weekly", "none"], default="weekly")
+    watch.add_argument("--budget", type=float, default=0.1, help="false alarms per 100 batches")
+    watch.add_argument("--ignore", action="append", default=[], metavar="COL")
     job = _command(commands, "job", _job, "train as a described job, telling progress as JSON lines")
     job.add_argument("folder", type=Path, help="holds job.json and table.parquet; receives model/")
     return parser
@@ -207,6 +216,16 @@ def _inspect(options: argparse.Namespace) -> None:
         _summary(facts) | {"fields": facts["fields"], "drivers": card["drivers"]},
         sentences,
     )
+
+
+def _watch(options: argparse.Namespace) -> None:
+    from einstein.ml.watch.command import watch
+
+    facts = watch(
+        options.reference, options.batches, options.score_column, options.out, options.model,
+        weekly=options.seasonality == "weekly", budget=options.budget, ignore=options.ignore,
+    )  # fmt: skip
+    _say(options, facts, [f"{facts['batches']:,} batches watched, {facts['opened']:,} alerts opened; they are in {options.out}."])
 
 
 def _job(options: argparse.Namespace) -> None:

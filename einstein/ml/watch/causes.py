@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from einstein.ml.types import field_type
 from einstein.ml.types.date import as_date
+from einstein.ml.types.numbers import to_number
 from einstein.ml.watch.evidence import Surprise
 from einstein.ml.watch.gauges import Gauge, Measured
 from einstein.ml.watch.gauges.category import CategoryGauge
@@ -21,7 +23,8 @@ PLACEHOLDERS = {-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 9.0, 99.0, 999.0, 
 PLACEHOLDER_TEXTS = {"n/a", "na", "none", "null", "unknown", "missing", "?", "-", "xxx", "tbd", "-999", "999", "9999", "test", "default", "other"}
 QUANTILES = np.array([0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9])
 NEAREST_UNITY = 1.4  # a factor nearer to 1 is no change of unit
-SAME_FACTOR = 0.12  # by how much the factors at the quantiles may differ, as a share
+SAME_FACTOR = 0.10  # by how much quantiles may miss what the factor foretells, in widths of the field
+LUMP = 0.8  # of the values beyond the range are one value
 SWAP_GAIN = 0.35  # two fields are swapped when each is that much nearer to the other's past than to its own
 
 
@@ -108,46 +111,66 @@ def _constant(sight: Sight, others: list[Sight]) -> Cause | None:
 
 
 def _unit(sight: Sight, others: list[Sight]) -> Cause | None:
-    if not isinstance(sight.gauge, NumberGauge) or len(sight.filled) < 20:
+    before, now = _as_numbers(sight)
+    if len(now) < 20 or len(before) < 20:
         return None
-    factor = _factor(sight.gauge.ranks, sight.filled)
+    factor = _factor(before, now)
     if factor is None:
         return None
-    now, usual = float(sight.filled.mean()), sight.gauge.ranks.mean
+    mean, usual = float(now.mean()), float(before.mean())
     if factor < 0:
-        return Cause("sign", f"{sight.field} has changed its sign: {_number(now)} instead of {_number(usual)} on average.")
+        return Cause("sign", f"{sight.field} has changed its sign: {_number(mean)} instead of {_number(usual)} on average.")
     size = f"{_number(factor)} times larger" if factor > 1 else f"{_number(1 / factor)} times smaller"
-    return Cause("unit", f"{sight.field} is {size} than in training: {_number(now)} instead of {_number(usual)} on average. It looks like a change of unit.")
+    return Cause("unit", f"{sight.field} is {size} than in training: {_number(mean)} instead of {_number(usual)} on average. It looks like a change of unit.")
 
 
-def _factor(ranks: Ranks, numbers: np.ndarray) -> float | None:
-    """By how much all values were multiplied, when it is the same at all quantiles."""
-    before, now = np.quantile(ranks.ordered, QUANTILES), np.quantile(numbers, QUANTILES)
-    there = before != 0
-    if there.sum() < 3 or len(np.unique(before[there])) < 2 or (now[there] == 0).any() or (np.abs(now[~there]) > 0).any():
-        return _factor_of_mean(ranks, numbers)
-    factors = now[there] / before[there]
-    middle = float(np.median(factors))
-    wide = np.abs(factors / middle - 1).max()
-    if wide > max(SAME_FACTOR, 2.5 / np.sqrt(len(numbers))) and (np.abs(np.log(np.abs(factors))).min() < np.log(5) or wide > 0.6):
+def _as_numbers(sight: Sight) -> tuple[np.ndarray, np.ndarray]:
+    """(before, now) as sorted numbers; answers that are numbers count as such. Empty where they are none."""
+    if isinstance(sight.gauge, NumberGauge):
+        return sight.gauge.ranks.ordered, np.sort(sight.filled)
+    if not isinstance(sight.gauge, CategoryGauge):
+        return np.zeros(0), np.zeros(0)
+    column = sight.values.column
+    now = np.array([to_number(level) or np.nan for level in column.levels] + [np.nan])[column.codes]
+    shares = {to_number(level): share for level, share in sight.gauge.level_shares.items()}
+    if None in shares or np.isnan(now[column.codes >= 0]).mean() > 0.1:
+        return np.zeros(0), np.zeros(0)
+    before = np.repeat([float(value) for value in shares if value is not None], np.maximum(1, np.round(1000 * np.array(list(shares.values())))).astype(int))
+    return np.sort(before), np.sort(now[~np.isnan(now)])
+
+
+def _factor(before: np.ndarray, now: np.ndarray) -> float | None:
+    """By how much all values were multiplied, when that tells the change better than adding something to all of them would."""
+    if np.median(before) == 0 or np.median(now) == 0:
+        before, now = _without_zeros(before, now)
+        if not len(before):
+            return None
+    then, here = np.quantile(before, QUANTILES), np.quantile(now, QUANTILES)
+    factor = float(np.dot(then, here) / np.dot(then, then)) if np.dot(then, then) > 0 else 0.0
+    if factor == 0 or (factor > 0 and abs(np.log(factor)) < np.log(NEAREST_UNITY)):
         return None
-    return middle if middle < 0 or abs(np.log(middle)) > np.log(NEAREST_UNITY) else None
+    if factor < 0:
+        then = then[::-1]  # the order turns round with the sign
+    width = abs(factor) * max(float(then.max() - then.min()), 0.05 * float(np.abs(then).max()))
+    by_factor = float(np.abs(here - factor * then).max()) / width
+    by_shift = float(np.abs(here - then - np.median(here - then)).max()) / width
+    # Beyond fivefold nothing but a factor brings a field there, whatever chance does to its quantiles.
+    most = 0.5 if not 0.2 < abs(factor) < 5 else max(SAME_FACTOR, 3.0 / np.sqrt(len(now)))
+    return factor if by_factor < most and by_factor < by_shift else None
 
 
-def _factor_of_mean(ranks: Ranks, numbers: np.ndarray) -> float | None:
-    """The factor of a field that is mostly 0 or has few values: that of the others, where it is a large one."""
-    before, now = ranks.ordered[ranks.ordered != 0], numbers[numbers != 0]
-    if len(before) < 20 or len(now) < 5 or abs(len(now) / len(numbers) - len(before) / len(ranks.ordered)) > 0.15:
-        return None
-    factors = np.quantile(now, [0.25, 0.5, 0.75]) / np.quantile(before, [0.25, 0.5, 0.75])
-    middle = float(np.median(factors))
-    same = (np.abs(factors / middle - 1) < 0.4).all()
-    return middle if same and (middle < 0 or abs(np.log(middle)) > np.log(3)) else None
+def _without_zeros(before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A field that is mostly 0: the others, as long as there are as many as ever."""
+    kept = before[before != 0], now[now != 0]
+    same = abs(len(kept[0]) / len(before) - len(kept[1]) / len(now)) < 0.15
+    return kept if same and min(map(len, kept)) >= 5 else (np.zeros(0), np.zeros(0))
 
 
 def _swapped(sight: Sight, others: list[Sight]) -> Cause | None:
     for other in others:
         if type(other.gauge) is not type(sight.gauge):
+            if _strayed(sight, other) or _strayed(other, sight):
+                return Cause("swapped", f"{sight.field} and {other.field} seem to be swapped: each holds what the other held in training.")
             continue
         if isinstance(sight.gauge, NumberGauge | DateGauge):
             own, crossed = _numbers_distance(sight, sight), (_numbers_distance(sight, other), _numbers_distance(other, sight))
@@ -160,6 +183,19 @@ def _swapped(sight: Sight, others: list[Sight]) -> Cause | None:
         if max(crossed) < min(own, own_other) * (1 - SWAP_GAIN) and max(crossed) < 0.3:
             return Cause("swapped", f"{sight.field} and {other.field} seem to be swapped: each holds what the other held in training.")
     return None
+
+
+def _strayed(answers: Sight, numbers: Sight) -> bool:
+    """Whether the answers of one field are now what the other, of numbers or dates, used to hold, and the other way round."""
+    if not isinstance(answers.gauge, CategoryGauge) or not isinstance(numbers.gauge, NumberGauge | DateGauge):
+        return False
+    unseen = answers.found.facts.get("unseen", {})
+    kind, options = field_type(numbers.gauge.spec.type), numbers.gauge.spec.options
+    readable = sum(share for level, share in unseen.items() if kind.parse_one(level, options) is not None)
+    if readable < 0.7:
+        return False
+    known = {to_number(level) for level in answers.gauge.level_shares} - {None}
+    return numbers.share("unreadable") > 0.5 or bool(len(numbers.filled) and np.isin(numbers.filled, np.array(list(known), dtype="float64")).mean() > 0.7)
 
 
 def _numbers_distance(now: Sight, before: Sight) -> float:
@@ -199,6 +235,18 @@ def _placeholder(sight: Sight, others: list[Sight]) -> Cause | None:
     if isinstance(sight.gauge, DateGauge) or value in PLACEHOLDERS or beyond:
         return _placeholder_words(sight, _shown(sight, value), share, usual)
     return Cause("repeated", f"{_shown(sight, value)} stands in {_percent(share)} of the records of {sight.field} instead of {_percent(usual)}: one value repeated.")
+
+
+def _lump_beyond(sight: Sight) -> Cause | None:
+    """What lies beyond the usual range is one and the same value."""
+    if not isinstance(sight.gauge, NumberGauge) or not ({"below", "above", "far"} & sight.loud):
+        return None
+    ranks = sight.gauge.ranks
+    beyond = sight.filled[(sight.filled < ranks.least) | (sight.filled > ranks.greatest)]
+    values, counts = np.unique(beyond, return_counts=True)
+    if len(beyond) < 3 or counts.max() < LUMP * len(beyond) or len(beyond) > 0.9 * len(sight.filled):
+        return None
+    return _placeholder_words(sight, _number(float(values[np.argmax(counts)])), len(beyond) / len(sight.filled), 0.0)
 
 
 def _placeholder_words(sight: Sight, value: str, share: float, usual: float) -> Cause:
@@ -269,7 +317,7 @@ def _moved(sight: Sight, others: list[Sight]) -> Cause | None:
     return Cause("form", f"The texts of {sight.field} look otherwise than in training ({names}).", gross=False)
 
 
-FINDERS: list[Finder] = [_blank, _unreadable, _constant, _swapped, _unit, _renamed, _placeholder, _unseen, _beyond, _moved]
+FINDERS: list[Finder] = [_blank, _constant, _swapped, _unreadable, _unit, _renamed, _placeholder, _lump_beyond, _unseen, _beyond, _moved]
 
 
 def _plain(level: str) -> str:

@@ -38,7 +38,7 @@ class Panel:
         self.usual, self.sd, self.known = (_flat(gauges, name) for name in ("usual", "sd", "known"))
         self.least = _flat(gauges, "least")
         self.is_mean, self.trial, self.common = (_flat(gauges, name).astype(bool) for name in ("is_mean", "trial", "common"))
-        self.early = np.repeat([gauge.early for gauge in gauges], sizes)
+        self.early = np.concatenate([gauge.earliness() for gauge in gauges]) if gauges else np.zeros(0)
 
     def together(self, found: list[Measured | None]) -> Measured:
         """What each gauge measured as one; None where there was nothing to measure."""

@@ -22,29 +22,33 @@ class Volume:
     seen: list[tuple[int, float]] = field(default_factory=list)
 
     def usual(self, weekday: int) -> tuple[float, float] | None:
-        """(usual logarithm, its spread), or None when there is too little to go by."""
-        if len(self.seen) < (LEAST_WEEKLY if self.weekly else LEAST_HISTORY):
+        """(lowest, highest) usual logarithm, or None when there is too little to go by."""
+        if len(self.seen) < LEAST_HISTORY:
             return None
         values = np.array([value for _, value in self.seen])
         same = np.array([value for day, value in self.seen if day == weekday])
-        if self.weekly and len(same) >= SAME_DAY:
+        if not self.weekly:
+            reach = LEAST_Z * _spread(values)
+            return float(np.median(values) - reach), float(np.median(values) + reach)
+        if len(same) >= SAME_DAY:
             days = np.array([day for day, _ in self.seen])
-            centres = {day: np.median(values[days == day]) for day in set(days.tolist())}
-            rest = np.array([value - centres[day] for day, value in self.seen if (days == day).sum() >= SAME_DAY])
-            return float(centres[weekday]), _spread(rest) * (1 + 1 / len(same))
-        # A day of the week not seen twice yet may be a week-end: it has to fall out of everything so far.
-        low, high = values.min(), values.max()
-        return float((low + high) / 2), max(_spread(values), (high - low) / 2) + (0.12 if self.weekly else 0.0)
+            rest = np.concatenate([values[days == day] - np.median(values[days == day]) for day in set(days.tolist()) if (days == day).sum() >= SAME_DAY])
+            reach = LEAST_Z * _spread(rest) * np.sqrt(1 + 1 / len(same))
+            return float(np.median(same) - reach), float(np.median(same) + reach)
+        if len(self.seen) < LEAST_WEEKLY:
+            return None  # it may be the first week-end
+        reach = LEAST_Z * SMALLEST_SPREAD
+        return float(values.min() - reach), float(values.max() + reach)
 
     def factor(self, rows: int, weekday: int) -> float | None:
         """How many times the usual number it is when that is strange, else None."""
         expected = self.usual(weekday)
         if expected is None or rows <= 0:
             return None
-        usual, spread = expected
-        noise = np.sqrt(spread**2 + 1 / rows)
-        distance = np.log(rows) - usual
-        return float(np.exp(distance)) if abs(distance) > max(LEAST_FACTOR, LEAST_Z * noise) else None
+        now, (low, high) = np.log(rows), expected
+        middle = (low + high) / 2
+        strange = now < min(low, middle - LEAST_FACTOR) or now > max(high, middle + LEAST_FACTOR)
+        return float(np.exp(now - middle)) if strange else None
 
     def accept(self, rows: int, weekday: int) -> None:
         if rows > 0:

@@ -117,7 +117,8 @@ class Watcher:
         self.number += 1
         table = Batch.of(batch)
         if table.rows == 0:
-            return Seen(self.follow.step(self.number, [_empty()], set(self.follow.open)))
+            self.number -= 1
+            return Seen(self.refuse(_empty()))
         values = {gauge.field: table.read(gauge.spec) for gauge in self.gauges if gauge.field in table.columns}
         if self.number == 1:
             self._learn_days(values)
@@ -128,6 +129,11 @@ class Watcher:
         alarms += self._relation_alarm(heard, explained) + self._score_alarm(table, found, heard, explained)
         alarms.sort(key=lambda alarm: (_rank(alarm), -alarm.strength))
         return Seen(self._followed(alarms, found, heard), dict(zip([gauge.field for gauge in self.gauges], found, strict=False)), table.rows)
+
+    def refuse(self, alarm: Alarm) -> list[dict[str, Any]]:
+        """A batch with nothing in it to judge: one alarm, and whatever is open stays so."""
+        self.number += 1
+        return self.follow.step(self.number, [alarm], set(self.follow.open))
 
     def _measured(self, table: Batch, values: dict[str, Values]) -> list[Measured | None]:
         """What each gauge of the panel shows, in its order."""
@@ -231,7 +237,7 @@ class Watcher:
         if factor is None or usual is None:
             self.volume.accept(rows, weekday)
             return []
-        message = f"{rows:,} records arrived; about {np.exp(usual[0]):,.0f} are usual."
+        message = f"{rows:,} records arrived; about {np.exp(sum(usual) / 2):,.0f} are usual."
         return [Alarm("feed", "volume", None, "warning", message + (" The batch may be cut off." if factor < 1 else ""), 50.0, "volume")]
 
     def _weekday(self, values: dict[str, Values]) -> int:

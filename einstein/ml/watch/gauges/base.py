@@ -44,6 +44,10 @@ class Gauge:
 
     early = 2.0  # how many times the least change it takes while the stream is still unknown
 
+    def earliness(self) -> np.ndarray:
+        """`early` per stat."""
+        return np.full(len(self.stats), self.early)
+
     def __init__(self, spec: FieldSpec) -> None:
         self.spec = spec
         self.stats: list[Stat] = []

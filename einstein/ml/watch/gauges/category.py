@@ -34,6 +34,11 @@ class CategoryGauge(Gauge):
         self.usual[unseen], self.usual[rest] = self.expected_unseen, max(0.0, self.usual[rest] - self.expected_unseen)
         return self
 
+    def earliness(self) -> np.ndarray:
+        # Where every answer came often, a new one is news from the first batch on.
+        closed = self.expected_unseen == 0
+        return np.array([1.0 if closed and stat.name in {"unseen", "new"} else self.early for stat in self.stats])
+
     def measure(self, values: Values) -> Measured:
         column, rows = values.column, len(values.column)
         counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
