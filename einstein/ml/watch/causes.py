@@ -22,6 +22,7 @@ from einstein.ml.watch.table import Values
 PLACEHOLDERS = {-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 9.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 9999999.0, 99999999.0, 0.0}
 PLACEHOLDER_TEXTS = {"n/a", "na", "none", "null", "unknown", "missing", "?", "-", "xxx", "tbd", "-999", "999", "9999", "test", "default", "other"}
 QUANTILES = np.array([0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9])
+CONVERSIONS = [10.0, 100.0, 1000.0, 10_000.0, 1e6, 60.0, 3600.0, 24.0, 12.0, 7.0, 365.0, 2.54, 3.28, 1.609, 2.205, 4.55, 28.35]
 NEAREST_UNITY = 1.4  # a factor nearer to 1 is no change of unit
 SAME_FACTOR = 0.10  # by how much quantiles may miss what the factor foretells, in widths of the field
 LUMP = 0.8  # of the values beyond the range are one value
@@ -120,8 +121,15 @@ def _unit(sight: Sight, others: list[Sight]) -> Cause | None:
     mean, usual = float(now.mean()), float(before.mean())
     if factor < 0:
         return Cause("sign", f"{sight.field} has changed its sign: {_number(mean)} instead of {_number(usual)} on average.")
-    size = f"{_number(factor)} times larger" if factor > 1 else f"{_number(1 / factor)} times smaller"
+    times = _round_factor(max(factor, 1 / factor))
+    size = f"about {times} times {'larger' if factor > 1 else 'smaller'}"
     return Cause("unit", f"{sight.field} is {size} than in training: {_number(mean)} instead of {_number(usual)} on average. It looks like a change of unit.")
+
+
+def _round_factor(factor: float) -> str:
+    """The factor people convert by when one is near, else the factor itself in two digits."""
+    near = min(CONVERSIONS, key=lambda known: abs(np.log(factor / known)))
+    return f"{near:,.6g}" if abs(np.log(factor / near)) < 0.15 else f"{factor:,.2g}"
 
 
 def _as_numbers(sight: Sight) -> tuple[np.ndarray, np.ndarray]:
@@ -146,11 +154,11 @@ def _factor(before: np.ndarray, now: np.ndarray) -> float | None:
         if not len(before):
             return None
     then, here = np.quantile(before, QUANTILES), np.quantile(now, QUANTILES)
+    if np.median(before) * np.median(now) < 0:
+        then = then[::-1]  # the order turns round with the sign
     factor = float(np.dot(then, here) / np.dot(then, then)) if np.dot(then, then) > 0 else 0.0
     if factor == 0 or (factor > 0 and abs(np.log(factor)) < np.log(NEAREST_UNITY)):
         return None
-    if factor < 0:
-        then = then[::-1]  # the order turns round with the sign
     width = abs(factor) * max(float(then.max() - then.min()), 0.05 * float(np.abs(then).max()))
     by_factor = float(np.abs(here - factor * then).max()) / width
     by_shift = float(np.abs(here - then - np.median(here - then)).max()) / width
@@ -237,7 +245,7 @@ def _placeholder(sight: Sight, others: list[Sight]) -> Cause | None:
     return Cause("repeated", f"{_shown(sight, value)} stands in {_percent(share)} of the records of {sight.field} instead of {_percent(usual)}: one value repeated.")
 
 
-def _lump_beyond(sight: Sight) -> Cause | None:
+def _lump_beyond(sight: Sight, others: list[Sight]) -> Cause | None:
     """What lies beyond the usual range is one and the same value."""
     if not isinstance(sight.gauge, NumberGauge) or not ({"below", "above", "far"} & sight.loud):
         return None
@@ -287,12 +295,18 @@ def _beyond(sight: Sight, others: list[Sight]) -> Cause | None:
         if name in sight.loud:
             ranks = sight.gauge.ranks  # type: ignore[attr-defined]
             return Cause("range", f"{_percent(sight.share(name))} of the dates of {sight.field} {words} those of training ({_day(ranks.least)} to {_day(ranks.greatest)}).")
-    if not ({"below", "above", "far"} & sight.loud) or not isinstance(sight.gauge, NumberGauge):
+    if not ({"below", "above", "far"} & sight.loud) or not isinstance(sight.gauge, NumberGauge) or _moved_as_a_whole(sight):
         return None
     ranks, share = sight.gauge.ranks, sight.share("below") + sight.share("above")
     worst = sight.filled[np.argmax(np.abs(sight.filled - ranks.mean))]
     usual = sight.usual("below") + sight.usual("above")
     return Cause("range", f"{sight.field} lies outside its usual {_number(ranks.low)} to {_number(ranks.high)} in {_percent(share)} of the records instead of {_percent(usual)}; the farthest is {_number(float(worst))}.", gross=share > 0.3)
+
+
+def _moved_as_a_whole(sight: Sight) -> bool:
+    """Whether all of the field went one way, and only its front is beyond the range."""
+    shift = abs(sight.share("rank") - sight.usual("rank"))
+    return "rank" in sight.loud and shift > 0.08 and "far" not in sight.loud and sight.share("below") + sight.share("above") < 0.6
 
 
 def _moved(sight: Sight, others: list[Sight]) -> Cause | None:

@@ -40,6 +40,11 @@ class Panel:
         self.is_mean, self.trial, self.common = (_flat(gauges, name).astype(bool) for name in ("is_mean", "trial", "common"))
         self.early = np.concatenate([gauge.earliness() for gauge in gauges]) if gauges else np.zeros(0)
 
+    def mute(self, place: int) -> None:
+        """The stats on trial of one gauge never count: its date is the day of the batch, and no two days are alike."""
+        part = self.parts[place]
+        self.least[part] = np.where(self.trial[part], np.inf, self.least[part])
+
     def together(self, found: list[Measured | None]) -> Measured:
         """What each gauge measured as one; None where there was nothing to measure."""
         empty = [Measured(np.full(len(gauge.stats), np.nan), np.zeros(len(gauge.stats)), np.full(len(gauge.stats), np.nan)) for gauge in self.gauges]
@@ -136,9 +141,11 @@ class History:
         known = np.where(own, self.panel.known, known)
         tau2, earlier = self.tau2(shared), list(self.recent)
         found = [self._judge(_together([*earlier[len(earlier) + 1 - size :], batch]), usual, known, tau2) for size in WINDOWS if size <= len(earlier) + 1]
+        less = own & (found[0][0] < 0)  # less of it than the most that is usual is nothing
         for _, _, log_p in found[1:]:
             log_p[own] = 0.0
-        found[0][2][own & (found[0][0] < 0)] = 0.0  # less of it than the most that is usual is nothing
+        for part in found[0]:
+            part[less] = 0.0
         best = np.argmin([log_p for _, _, log_p in found], axis=0)
         change, z, log_p = (np.choose(best, [item[part] for item in found]) for part in range(3))
         # Before the first batches have shown how they differ from the reference, only large changes count.

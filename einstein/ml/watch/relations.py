@@ -93,6 +93,7 @@ class Company:
         x = (x - self.centre) / self.scale
         blocks = _blocks(widths)
         whole = _maps(x, blocks)
+        self.places, self.covariance = dict(zip([gauge.field for gauge in self.encoding.gauges], blocks, strict=True)), x.T @ x / rows
         # How far records lie from what their company foretells is told on records that the maps do not know.
         halves = np.arange(rows) % 2 == 0
         crossed = [_maps(x[~halves], blocks), _maps(x[halves], blocks)]
@@ -113,6 +114,18 @@ class Company:
             return []
         x = (self.encoding.matrix(batch, rows) - self.centre) / self.scale
         return [gauge.of({"relation": np.minimum(_squares(x @ to_residual), cap)}) for gauge, to_residual, cap in zip(self.gauges, self.maps, self.caps, strict=True)]
+
+
+    def stranger(self, batch: dict[str, Values], rows: int, suspects: list[str]) -> str:
+        """Which of some fields lost its company: the one whose ties to all others changed most."""
+        x = (self.encoding.matrix(batch, rows) - self.centre) / self.scale
+        change = np.abs(x.T @ x / rows - self.covariance)
+
+        def lost(name: str) -> float:
+            block = self.places[name]
+            return float(sum(change[block, other].max() for field, other in self.places.items() if field != name))
+
+        return max(suspects, key=lost)
 
 
 def _blocks(widths: list[int]) -> list[slice]:
@@ -143,7 +156,7 @@ class ScoreCompany:
         rows = int(known.sum())
         if rows < LEAST_ROWS or not self.gauges or self.score.ranks.rank_sd < 0.05:
             return self
-        x = self._matrix(batch, len(known))[known]
+        x = self.matrix(batch, len(known))[known]
         y = self.score.ranks.of(values.column.values[known])
         fold = np.random.default_rng(seed).integers(0, FOLDS, rows)
         guess = np.zeros(rows)
@@ -163,11 +176,12 @@ class ScoreCompany:
         known = ~np.isnan(values.column.values)
         if self.gauge is None or not known.any():
             return None
-        x = self._matrix(batch, len(known))[known]
+        x = self.matrix(batch, len(known))[known]
         rest = self.score.ranks.of(values.column.values[known]) - np.asarray(self.model.predict(x, num_threads=1))
         return self.gauge.of({"level given the fields": rest, "distance from the fields": np.abs(rest)})
 
-    def _matrix(self, batch: dict[str, Values], rows: int) -> np.ndarray:
+    def matrix(self, batch: dict[str, Values], rows: int) -> np.ndarray:
+        """Fields as trees take them, (records, fields); NaN where blank or not there."""
         columns = [_plain(gauge, batch[gauge.field].column) if gauge.field in batch else np.full(rows, np.nan) for gauge in self.gauges]
         return np.column_stack(columns)
 

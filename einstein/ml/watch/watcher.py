@@ -18,8 +18,10 @@ from einstein.ml.watch.alarms import GRAVITY, Alarm, Follow
 from einstein.ml.watch.causes import Sight, cause_of
 from einstein.ml.watch.content import Content, Repeats
 from einstein.ml.watch.evidence import FLOOR, WINDOWS, History, Panel, Surprise
+from einstein.ml.watch.expected import Errors, Ranking
 from einstein.ml.watch.gauges import Gauge, Measured, gauge_of
 from einstein.ml.watch.gauges.number import ScoreGauge
+from einstein.ml.watch.outcome import Outcome, outcome_of, performance_alarm
 from einstein.ml.watch.relations import Company, ScoreCompany
 from einstein.ml.watch.score import score_alarm
 from einstein.ml.watch.table import Batch, Values
@@ -38,7 +40,10 @@ LIGHT = 0.02  # share of the effect below which a field is hardly used
 
 @dataclass
 class Settings:
-    """How to watch. `specs` are the fields the model was given, detected when None; `importance` {field: share of the effect}, None when unknown."""
+    """How to watch. `specs` are the fields the model was given, detected when None; `importance` {field: share of the effect}, None when unknown.
+
+    Without `outcome` a field of the reference that batches lack and the score foretells is taken for it.
+   """
 
     score: str
     specs: list[FieldSpec] | None = None
@@ -46,6 +51,7 @@ class Settings:
     weekly: bool = True
     budget: float = BUDGET
     ignore: tuple[str, ...] = ()
+    outcome: str | None = None  # the field with what came true, if the reference has it
     seed: int = 0
 
 
@@ -74,33 +80,39 @@ class Watcher:
         self.settings = settings
         table = Batch.of(reference)
         self.rows = table.rows
-        self.specs = [spec for spec in settings.specs or _detected(table) if spec.name not in {settings.score, *settings.ignore}]
-        values = {spec.name: table.read(spec) for spec in self.specs if spec.name in table.columns}
-        self.specs = [spec for spec in self.specs if spec.name in values]
-        self.gauges = [_fitted(gauge_of(spec), values[spec.name]) for spec in self.specs if _tells(values[spec.name])]
         self.score_spec = FieldSpec(settings.score, "number")
+        self._learn(table, settings.specs or _detected(table))
+        self.volume, self.follow = Volume(settings.weekly), Follow()
+        self.performance: Ranking | Errors | None = None
+        self.outcome: Outcome | None = None
+        self._candidates = self._outcomes(table)
+        self.shared: list[float] = []
+        self.number = 0
+        self._as_of: str | None = None
+
+    def _learn(self, table: Batch, specs: list[FieldSpec]) -> None:
+        """Everything that rests on the reference alone."""
+        left_out = {self.settings.score, self.settings.outcome, *self.settings.ignore}
+        self.specs = [spec for spec in specs if spec.name not in left_out and spec.name in table.columns]
+        values = {spec.name: table.read(spec) for spec in self.specs}
+        self.gauges = [gauge_of(spec).fit(values[spec.name]) for spec in self.specs if _tells(values[spec.name])]
         self.score = self._score_gauge(table)
         self.company = Company(self.gauges).fit(values, self.rows)
         self.score_company = ScoreCompany(self.gauges, self.score)
         if self.score is not None:
             self.score_values = table.read(self.score_spec)
-            self.score_company.fit(values, self.score_values, settings.seed)
+            self.score_company.fit(values, self.score_values, self.settings.seed)
         self.panel = Panel(self._all_gauges())
         self.history = History(self.panel)
         self.content = Content([gauge.field for gauge in self.gauges], _key_of(self.specs, values), table)
-        self.volume = Volume(settings.weekly)
-        self.follow = Follow()
-        self.shared: list[float] = []
-        self.number = 0
-        self._reference = values
-        self._as_of: str | None = None
+        self._reference = (table, values)
 
     def _score_gauge(self, table: Batch) -> ScoreGauge | None:
         if self.settings.score not in table.columns:
             return None
         values = table.read(self.score_spec)
         gauge = ScoreGauge(self.score_spec)
-        return _fitted(gauge, values) if _tells(values) else None  # type: ignore[return-value]
+        return gauge.fit(values) if _tells(values) else None  # type: ignore[return-value]
 
     def _all_gauges(self) -> list[Gauge]:
         extra = [self.score] if self.score else []
@@ -121,12 +133,13 @@ class Watcher:
             return Seen(self.refuse(_empty()))
         values = {gauge.field: table.read(gauge.spec) for gauge in self.gauges if gauge.field in table.columns}
         if self.number == 1:
-            self._learn_days(values)
+            self._begin(table, values)
         found = self._measured(table, values)
         heard = self._hear(found)
         alarms = self._feed_alarms(table, values, day) + self._field_alarms(table, values, found, heard)
         explained = bool(alarms)
-        alarms += self._relation_alarm(heard, explained) + self._score_alarm(table, found, heard, explained)
+        alarms += self._relation_alarm(values, table.rows, heard, explained) + self._score_alarm(table, found, heard, explained)
+        alarms += self._performance_alarm(table, values, alarms)
         alarms.sort(key=lambda alarm: (_rank(alarm), -alarm.strength))
         return Seen(self._followed(alarms, found, heard), dict(zip([gauge.field for gauge in self.gauges], found, strict=False)), table.rows)
 
@@ -206,7 +219,7 @@ class Watcher:
         bonus = 1000.0 if cause.kind in {"empty", "constant", "unit", "swapped"} else 0.0
         return Alarm("field", f"field_{cause.kind}", sight.field, severity, cause.words, sight.strength + bonus, cause.kind)
 
-    def _relation_alarm(self, heard: list[Heard], explained: bool) -> list[Alarm]:
+    def _relation_alarm(self, values: dict[str, Values], rows: int, heard: list[Heard], explained: bool) -> list[Alarm]:
         """The field that keeps other company than before; what one field alone explains already is not told twice."""
         first = len(self.gauges) + bool(self.score)
         found = [
@@ -216,7 +229,7 @@ class Watcher:
         ]
         if explained or not found:
             return []
-        strength, name = max(found)
+        strength, name = max(found)[0], self.company.stranger(values, rows, [field for _, field in found])
         message = f"{name} no longer goes together with the other fields as it did in training. Its values may belong to other records."
         return [Alarm("relation", "field_relation", name, "warning", message, strength, "relation")]
 
@@ -231,6 +244,61 @@ class Watcher:
         given = heard[-1].surprise if self.score_company.gauge and heard[-1].loud and not explained else None
         alarm = score_alarm(sight, given, explained)
         return [alarm] if alarm else []
+
+    def _performance_alarm(self, table: Batch, values: dict[str, Values], alarms: list[Alarm]) -> list[Alarm]:
+        """What the scores promise, and what came true, against the reference; the alarmed fields are named as its cause."""
+        scores = self._scores.column.values if self._scores else np.zeros(0)
+        known = ~np.isnan(scores)
+        if self.performance is None or self.outcome is None or not known.any():
+            return []
+        verdicts = []
+        if isinstance(self.performance, Ranking):
+            verdicts.append(self.performance.judge(scores[known]))
+            if self.outcome.field in table.columns:
+                came = self.outcome.of(table)
+                there = known & ~np.isnan(came)
+                verdicts.append(self.performance.judge_realised(came[there], scores[there]) if there.any() else None)
+        else:
+            verdicts.append(self.performance.judge(self.score_company.matrix(values, table.rows)))
+        told = [verdict for verdict in verdicts if verdict is not None]
+        worse = [verdict for verdict in told if verdict.is_worse]
+        if not worse:
+            if isinstance(self.performance, Ranking) and told:
+                self.performance.accept(told[0])
+            return []
+        causes = [alarm.field for alarm in alarms if alarm.scope in {"field", "relation"} and alarm.field]
+        return [performance_alarm(worse[-1], causes)]
+
+    def _outcomes(self, table: Batch) -> list[Outcome]:
+        """Fields of the reference that the score foretells, any of which may turn out to be what came true."""
+        if self.score is None:
+            return []
+        names = [self.settings.outcome] if self.settings.outcome else [spec.name for spec in self.specs]
+        found = [outcome_of(table, name, self.score_values.column.values) for name in names if name in table.columns]
+        return [outcome for outcome in found if outcome is not None]
+
+    def _begin(self, table: Batch, values: dict[str, Values]) -> None:
+        """What only the first batch tells: which field is the outcome, and whether a batch is a day of the reference."""
+        chosen = [one for one in self._candidates if one.field == self.settings.outcome or one.field not in table.columns]
+        if chosen and self.score is not None:
+            self.outcome = max(chosen, key=lambda one: one.strength)
+            if self.settings.outcome is None:
+                self.settings.ignore = (*self.settings.ignore, self.outcome.field)
+                self._learn(self._reference[0], self.specs)
+            self._promise(self.outcome, self.score)
+        self._candidates = []
+        self._learn_days(values)
+        self._reference = (Batch({}, 0), {})  # not needed again, and large
+
+    def _promise(self, outcome: Outcome, score: ScoreGauge) -> None:
+        """Learn what the scores promise, and how well they kept it on the reference."""
+        scores, came = self.score_values.column.values, outcome.values
+        there = ~np.isnan(scores) & ~np.isnan(came)
+        if outcome.binary and score.ranks.least >= 0 and score.ranks.greatest <= 1:
+            self.performance = Ranking.fit(came[there], scores[there], self.settings.seed)
+        elif not outcome.binary and self.score_company.gauge is not None:
+            features = self.score_company.matrix(self._reference[1], self.rows)
+            self.performance = Errors.fit(came[there], scores[there], features[there], self.settings.seed)
 
     def _volume_alarm(self, rows: int, weekday: int) -> list[Alarm]:
         factor, usual = self.volume.factor(rows, weekday), self.volume.usual(weekday)
@@ -250,7 +318,7 @@ class Watcher:
 
     def _learn_days(self, values: dict[str, Values]) -> None:
         """When the records of a batch share a day, the reference's own days tell how much days differ."""
-        reference = self._reference
+        _, reference = self._reference
         for gauge in self.gauges:
             if gauge.spec.family != "date" or gauge.field not in values:
                 continue
@@ -262,9 +330,9 @@ class Watcher:
             known = known[counts >= LEAST_DAY_ROWS][-MOST_DAYS:]
             if len(known) >= LEAST_DAYS:
                 self._as_of = gauge.field
+                self.panel.mute(self.gauges.index(gauge))
                 self._learn_from([np.flatnonzero(days == day) for day in known], reference)
             break
-        self._reference = {}
 
     def _learn_from(self, days: list[np.ndarray], reference: dict[str, Values]) -> None:
         for day in days:
@@ -290,10 +358,6 @@ def _detected(table: Batch) -> list[FieldSpec]:
 def _tells(values: Values) -> bool:
     """Whether the reference holds anything to compare with."""
     return len(values.column) > 0 and not values.column.blank.all()
-
-
-def _fitted(gauge: Gauge, values: Values) -> Gauge:
-    return gauge.fit(values)
 
 
 def _rows(values: Values, rows: np.ndarray) -> Values:
