@@ -25,6 +25,7 @@ SIZES = [50, 150, 500, 2000]
 MANNERS = [(0.0, 0.0, False), (0.05, 0.0, True), (0.1, 0.4, True)]  # wander, carry, weekly
 MOST_FALSE = 0.1
 MOST_MS = 50.0
+WIDE = ["telco", "bank", "kc_house"]
 
 
 def main() -> int:
@@ -33,7 +34,7 @@ def main() -> int:
     parser.add_argument("--only", choices=["clean", "faults", "rivals"])
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    failed = False
+    failed = speed(options.seed) if options.only in {None, "clean"} else False
     if options.only in {None, "clean"}:
         failed |= clean(options.seed, options.quick)
     if options.only in {None, "faults"}:
@@ -50,25 +51,52 @@ def clean(seed: int, quick: bool) -> bool:
             (table, rows, manner) for table in names() for rows in SIZES for manner in MANNERS
         )
     ]
-    plans += [Plan(plan.table, plan.rows, DAYS, seed + 1, plan.wander, plan.carry, plan.weekly, HARMLESS[(place + 2) % 5]) for place, plan in enumerate(plans[::4])]
+    plans += [
+        Plan(plan.table, plan.rows, DAYS, seed + 1, plan.wander, plan.carry, plan.weekly, HARMLESS[(place + 2) % 5])
+        for place, plan in enumerate(plans[::4])
+    ]
     plans = plans[::10] if quick else plans
     with ProcessPoolExecutor(2) as pool:
         found = list(pool.map(watch_clean, plans, chunksize=len(MANNERS)))
     days, opened = DAYS * len(found), sum(one.opened for one in found)
     bound = 100 * chi2.ppf(0.95, 2 * (opened + 1)) / 2 / days
-    print(f"clean days         {days:,} in {len(found)} streams of {len(names())} tables: {opened} alarms opened, {100 * opened / days:.3f} per 100 days, at most {bound:.3f} (95 %; limit {MOST_FALSE})")
-    for what, key in (("rows", lambda plan: plan.rows), ("wander", lambda plan: plan.wander), ("harmless change", lambda plan: plan.harmless)):
-        print(f"  by {what:16s}" + "; ".join(f"{value}: {sum(one.opened for one in group)} in {DAYS * len(group):,}" for value, group in _grouped(found, key).items()))
+    print(
+        f"clean days         {days:,} in {len(found)} streams of {len(names())} tables: {opened} alarms opened, {100 * opened / days:.3f} per 100 days, at most {bound:.3f} (95 %; limit {MOST_FALSE})"
+    )
+    for what, key in (
+        ("rows", lambda plan: plan.rows),
+        ("wander", lambda plan: plan.wander),
+        ("harmless change", lambda plan: plan.harmless),
+    ):
+        print(
+            f"  by {what:16s}"
+            + "; ".join(
+                f"{value}: {sum(one.opened for one in group)} in {DAYS * len(group):,}"
+                for value, group in _grouped(found, key).items()
+            )
+        )
     for one in found:
         for line in one.lines:
             print(f"    {one.plan.table}, {one.plan.rows} rows, wander {one.plan.wander}: {line}")
-    large = sorted(1000 * one.seconds for one in found if one.plan.rows == 2000)
-    print(f"a look             {large[0]:.0f}/{np.median(large):.0f}/{large[-1]:.0f} ms a batch of 2,000 rows over {len(large)} streams (limit {MOST_MS:.0f} in the median), two processes beside one another")
-    return bound > MOST_FALSE or float(np.median(large)) > MOST_MS
+    return bound > MOST_FALSE
+
+
+def speed(seed: int) -> bool:
+    """Looks at 2,000 rows by some twenty fields, one after another on a quiet machine."""
+    times = sorted(1000 * watch_clean(Plan(table, 2000, 20, seed)).seconds for table in WIDE)
+    print(
+        f"a look             {times[0]:.0f}/{np.median(times):.0f}/{times[-1]:.0f} ms a batch of 2,000 rows by about 20 fields ({', '.join(WIDE)}; limit {MOST_MS:.0f} in the median)"
+    )
+    return float(np.median(times)) > MOST_MS
 
 
 def faults(seed: int, quick: bool) -> bool:
-    plans = [Plan(table, rows, AFTER + LASTS + 1, seed + 10 + place, wander, 0.2, weekly) for table in names() for rows in SIZES for place, (wander, weekly) in enumerate([(0.05, True), (0.08, False)])]
+    plans = [
+        Plan(table, rows, AFTER + LASTS + 1, seed + 10 + place, wander, 0.2, weekly)
+        for table in names()
+        for rows in SIZES
+        for place, (wander, weekly) in enumerate([(0.05, True), (0.08, False)])
+    ]
     with ProcessPoolExecutor(2) as pool:
         found = [caught for group in pool.map(watch_faults, plans[::5] if quick else plans) for caught in group]
     by_kind: dict[str, dict[int, list[Caught]]] = defaultdict(lambda: defaultdict(list))
@@ -81,16 +109,27 @@ def faults(seed: int, quick: bool) -> bool:
         for rows in SIZES:
             group = by_kind[fault.name][rows]
             if group:
-                shares = [100 * float(np.mean([getattr(one, name) for one in group])) for name in ("at_once", "in_three", "in_five")]
+                shares = [
+                    100 * float(np.mean([getattr(one, name) for one in group]))
+                    for name in ("at_once", "in_three", "in_five")
+                ]
                 short |= _falls_short(fault, rows, shares)
                 cells.append(f"{rows}: {shares[0]:.0f}/{shares[1]:.0f}/{shares[2]:.0f} of {len(group)}")
         failed |= short
         kind = "gross" if fault.gross else "mild" if fault.mild else ""
         print(f"  {fault.name:24s}{kind:6s}{'; '.join(cells)}{'   SHORT' if short else ''}")
     named = [one.named for one in found if one.named is not None]
-    said = {kind: [one.said for one in found if one.fault == kind and one.said is not None] for kind in {one.fault for one in found if one.said is not None}}
-    print(f"root cause         the broken field is named first in {100 * np.mean(named):.1f} % of {len(named):,} (limit 90)")
-    print("  the kind is named  " + "; ".join(f"{kind}: {100 * np.mean(values):.0f} % of {len(values)}" for kind, values in sorted(said.items())))
+    said = {
+        kind: [one.said for one in found if one.fault == kind and one.said is not None]
+        for kind in {one.fault for one in found if one.said is not None}
+    }
+    print(
+        f"root cause         the broken field is named first in {100 * np.mean(named):.1f} % of {len(named):,} (limit 90)"
+    )
+    print(
+        "  the kind is named  "
+        + "; ".join(f"{kind}: {100 * np.mean(values):.0f} % of {len(values)}" for kind, values in sorted(said.items()))
+    )
     return failed or float(np.mean(named)) < 0.9
 
 

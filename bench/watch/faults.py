@@ -48,7 +48,9 @@ def _times(factor: float) -> Callable[..., pd.DataFrame]:
 
 
 def _missing(share: float) -> Callable[..., pd.DataFrame]:
-    return lambda day, subject, field, random, earlier: _put(day, field, day[field].where(~_some(day, random, share), None))
+    return lambda day, subject, field, random, earlier: _put(
+        day, field, day[field].where(~_some(day, random, share), None)
+    )
 
 
 def _constant(day, subject, field, random, earlier):
@@ -69,7 +71,9 @@ def _wider(day, subject, field, random, earlier):
 
 
 def _outliers(day, subject, field, random, earlier):
-    return _put(day, field, day[field].astype("float64").where(~_some(day, random, 0.04), subject.pool[field].max() * 50 + 1000))
+    return _put(
+        day, field, day[field].astype("float64").where(~_some(day, random, 0.04), subject.pool[field].max() * 50 + 1000)
+    )
 
 
 def _renamed(rank: int) -> Callable[..., pd.DataFrame]:
@@ -143,12 +147,21 @@ FAULTS = [
     Fault("scores constant", _score(lambda score, random: np.full(len(score), score.mean())), "score", gross=True),
     Fault("scores missing", _score(lambda score, random: np.full(len(score), np.nan)), "score", gross=True),
     Fault("scores out of range", _score(lambda score, random: score * 100 + 50), "score", gross=True),
-    Fault("20% of scores missing", _score(lambda score, random: np.where(random.random(len(score)) < 0.2, np.nan, score)), "score"),
+    Fault(
+        "20% of scores missing",
+        _score(lambda score, random: np.where(random.random(len(score)) < 0.2, np.nan, score)),
+        "score",
+    ),
     Fault("scores inverted", _score(lambda score, random: score.max() + score.min() - score), "score"),
     Fault("scores shuffled", _score(lambda score, random: random.permutation(score)), "related score"),
     Fault("empty", lambda day, subject, field, random, earlier: day.iloc[:0], "batch", gross=True),
     Fault("stale", lambda day, subject, field, random, earlier: earlier.copy(), "stale", gross=True),
-    Fault("duplicated", lambda day, subject, field, random, earlier: pd.concat([day, day], ignore_index=True), "batch", gross=True),
+    Fault(
+        "duplicated",
+        lambda day, subject, field, random, earlier: pd.concat([day, day], ignore_index=True),
+        "batch",
+        gross=True,
+    ),
     Fault("30% repeated", _repeat_some, "key"),
     Fault("a third of the rows", lambda day, subject, field, random, earlier: day.iloc[: len(day) // 3], "batch"),
 ]
@@ -157,7 +170,12 @@ FAULTS = [
 def fields_for(fault: Fault, subject: Subject, random: Random) -> str | None:
     """A field of the table that the fault can break, chosen at random; None when there is none, "" when it breaks the batch."""
     numbers, categories = subject.numbers(), subject.categories()
-    rare = [name for name in categories if ((share := subject.reference[name].value_counts(normalize=True)) > 0.02).sum() > 2 and ((share > 0.02) & (share < 0.15)).any()]
+    rare = [
+        name
+        for name in categories
+        if ((share := subject.reference[name].value_counts(normalize=True)) > 0.02).sum() > 2
+        and ((share > 0.02) & (share < 0.15)).any()
+    ]
     if fault.needs in {"batch", "score", "stale", "related score"}:
         return ""
     if fault.needs == "key":
@@ -179,7 +197,9 @@ def _pairs(subject: Subject, names: list[str]) -> list[str]:
         for two in names[place + 1 :]:
             first, second = subject.pool[one].dropna(), subject.pool[two].dropna()
             if pd.api.types.is_numeric_dtype(first):
-                apart = abs(first.rank(pct=True).mean() - 0.5) >= 0 and (first.median() > second.quantile(0.75) or first.median() < second.quantile(0.25))
+                apart = abs(first.rank(pct=True).mean() - 0.5) >= 0 and (
+                    first.median() > second.quantile(0.75) or first.median() < second.quantile(0.25)
+                )
             else:
                 apart = len(set(first.unique()) & set(second.unique())) == 0
             if apart:

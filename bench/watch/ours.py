@@ -53,7 +53,12 @@ def watch_clean(plan: Plan) -> Clean:
     watcher = Watcher(found.reference, Settings(SCORE))
     began = time.perf_counter()
     opened = [line for day in days for line in alarms(watcher.look(day).lines)]
-    return Clean(plan, len(opened), (time.perf_counter() - began) / len(days), [f"day {line['batch']}: {line['message']}" for line in opened])
+    return Clean(
+        plan,
+        len(opened),
+        (time.perf_counter() - began) / len(days),
+        [f"day {line['batch']}: {line['message']}" for line in opened],
+    )
 
 
 def watch_faults(plan: Plan) -> list[Caught]:
@@ -71,15 +76,15 @@ def watch_faults(plan: Plan) -> list[Caught]:
 def _break(fault: Fault, plan: Plan, found: Subject, days: list[pd.DataFrame], watcher: Watcher) -> Caught | None:
     random = np.random.default_rng([zlib.crc32(fault.name.encode()), plan.rows, plan.seed])
     name = fields_for(fault, found, random)
-    if name is None or (fault.needs == "related score" and watcher.score_company.gauge is None):
+    if name is None or (fault.needs == "related score" and watcher.learnt.score_company.gauge is None):
         return None
     again = bool(random.integers(2)) and name and "\x00" not in name  # half of the scores are made after the fault
-    branch, hits, first = _branch(watcher), [], None
+    going, hits, first = branch(watcher), [], None
     for day in days[AFTER : AFTER + LASTS]:
         broken = fault.break_it(day, found, name, random, days[AFTER - 1])
         if again and name in broken and len(broken):
             broken = broken.assign(**{SCORE: found.score(broken[list(found.pool.columns)])})
-        lines = alarms(branch.look(broken).lines, ("opened", "open"))
+        lines = alarms(going.look(broken).lines, ("opened", "open"))
         hits.append(bool(lines))
         first = first or (lines[0] if lines else None)
     named = first["field"] in name.split("\x00") if first and name and fault.needs != "segment" else None
@@ -87,9 +92,9 @@ def _break(fault: Fault, plan: Plan, found: Subject, days: list[pd.DataFrame], w
     return Caught(fault.name, plan.rows, hits[0], any(hits[:3]), any(hits), named, said)
 
 
-def _branch(watcher: Watcher) -> Watcher:
+def branch(watcher: Watcher) -> Watcher:
     """The watch as it stands, to go on by itself; what never changes is shared."""
-    branch = copy.copy(watcher)
+    going = copy.copy(watcher)
     for name in OWN:
-        setattr(branch, name, copy.deepcopy(getattr(watcher, name), {id(watcher.panel): watcher.panel}))
-    return branch
+        setattr(going, name, copy.deepcopy(getattr(watcher, name), {id(watcher.panel): watcher.panel}))
+    return going

@@ -48,7 +48,13 @@ def days_of(plan: Plan, subject: Subject) -> list[pd.DataFrame]:
 
 def _directions(subject: Subject, random: np.random.Generator) -> np.ndarray:
     """Each record's place along a few random directions of its fields, (records, directions), in standard deviations."""
-    codes = subject.pool[subject.fields].apply(lambda column: column.rank() if pd.api.types.is_numeric_dtype(column) else pd.Series(pd.factorize(column)[0], index=column.index))
+    codes = subject.pool[subject.fields].apply(
+        lambda column: (
+            column.rank()
+            if pd.api.types.is_numeric_dtype(column)
+            else pd.Series(pd.factorize(column)[0], index=column.index)
+        )
+    )
     values = codes.fillna(0).to_numpy(dtype=float)
     values = (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9)
     values = np.clip(values, -2.5, 2.5)
@@ -73,7 +79,9 @@ def _draw(pool: pd.DataFrame, rows: int, tilt: np.ndarray, random: np.random.Gen
 
 def _changed(table: pd.DataFrame, harmless: str, random: np.random.Generator) -> pd.DataFrame:
     if harmless == "row order":
-        return table.sort_values(table.columns[0], kind="stable", key=lambda column: column.astype(str)).reset_index(drop=True)
+        return table.sort_values(table.columns[0], kind="stable", key=lambda column: column.astype(str)).reset_index(
+            drop=True
+        )
     if harmless == "extra column":
         return table.assign(loaded_by="nightly", run=random.integers(0, 1000))
     if harmless == "column order":

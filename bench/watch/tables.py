@@ -38,10 +38,16 @@ class Subject:
 
     def numbers(self) -> list[str]:
         """Fields of numbers with a spread worth breaking."""
-        return [name for name in self.fields if pd.api.types.is_numeric_dtype(self.pool[name]) and self.pool[name].nunique() > 15]
+        return [
+            name
+            for name in self.fields
+            if pd.api.types.is_numeric_dtype(self.pool[name]) and self.pool[name].nunique() > 15
+        ]
 
     def categories(self) -> list[str]:
-        return [name for name in self.fields if self.pool[name].dtype == object and 2 <= self.pool[name].nunique() <= 60]
+        return [
+            name for name in self.fields if self.pool[name].dtype == object and 2 <= self.pool[name].nunique() <= 60
+        ]
 
 
 def names() -> list[str]:
@@ -52,23 +58,51 @@ def names() -> list[str]:
 def subject(name: str, seed: int) -> Subject:
     """A table split at random; the model learns from a third, the reference is another third or more, the pool the rest."""
     entry = next(entry for entry in _manifest() if entry["name"] == name)
-    table = pd.read_csv(DATA / entry["file"], sep=entry["separator"], encoding=entry["encoding"], names=entry.get("names"), low_memory=False)
+    table = pd.read_csv(
+        DATA / entry["file"],
+        sep=entry["separator"],
+        encoding=entry["encoding"],
+        names=entry.get("names"),
+        low_memory=False,
+    )
     table = table.rename(columns=lambda column: str(column).strip())
     target = table[entry["target"]]
     table = table.drop(columns=[entry["target"], *[c for c in entry["leakage_columns"] if c in table]])
     for column in table.columns:
         if not pd.api.types.is_numeric_dtype(table[column]):
             table[column] = table[column].astype(object)
-    y = target.to_numpy(dtype=float) if entry["task"] == "regression" else _is(target, entry["positive_class"] or target.mode()[0])
+    y = (
+        target.to_numpy(dtype=float)
+        if entry["task"] == "regression"
+        else _is(target, entry["positive_class"] or target.mode()[0])
+    )
     order = np.random.default_rng(seed).permutation(len(table))
     third = len(table) // 3
     learn, rest = order[:third], order[third:]
     cut = min(REFERENCE, len(rest) // 2)
-    answers = {column: pd.Index(table[column].dropna().astype(str).unique()) for column in table.columns if table[column].dtype == object}
-    settings = {"objective": "regression" if entry["task"] == "regression" else "binary", "verbosity": -1, "num_leaves": 15, "min_data_in_leaf": 20, "seed": seed, "num_threads": 2}
+    answers = {
+        column: pd.Index(table[column].dropna().astype(str).unique())
+        for column in table.columns
+        if table[column].dtype == object
+    }
+    settings = {
+        "objective": "regression" if entry["task"] == "regression" else "binary",
+        "verbosity": -1,
+        "num_leaves": 15,
+        "min_data_in_leaf": 20,
+        "seed": seed,
+        "num_threads": 2,
+    }
     model = lightgbm.train(settings, lightgbm.Dataset(_coded(table.iloc[learn], answers), y[learn]), TREES)
     key = next((column for column in entry["id_columns"] if column in table and table[column].is_unique), None)
-    made = Subject(name, table.iloc[rest[:cut]].reset_index(drop=True), table.iloc[rest[cut:]].reset_index(drop=True), model, answers, key)
+    made = Subject(
+        name,
+        table.iloc[rest[:cut]].reset_index(drop=True),
+        table.iloc[rest[cut:]].reset_index(drop=True),
+        model,
+        answers,
+        key,
+    )
     made.reference[SCORE] = made.score(made.reference)
     return made
 

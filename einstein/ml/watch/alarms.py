@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 GRAVITY = {"critical": 0, "warning": 1, "info": 2}
@@ -19,7 +20,7 @@ class Alarm:
     message: str
     strength: float = 0.0
     cause: str = ""
-    detail: dict[str, Any] = field(default_factory=dict)
+    detail: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str | None]:

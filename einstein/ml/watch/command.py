@@ -21,7 +21,14 @@ BROKEN = (pa.ArrowException, OSError, ValueError)
 
 
 def watch(
-    reference: Path, batches: Path, score: str, out: Path, model: Path | None = None, weekly: bool = True, budget: float = 0.1, ignore: list[str] | None = None
+    reference: Path,
+    batches: Path,
+    score: str,
+    out: Path,
+    model: Path | None = None,
+    weekly: bool = True,
+    budget: float = 0.1,
+    ignore: list[str] | None = None,
 ) -> dict[str, Any]:
     """Watch a folder of numbered Parquet files in order; write one JSON line per alarmed batch and field. Returns counts.
 
@@ -60,14 +67,19 @@ def _reference(path: Path, score: str) -> pa.Table:
     if score not in table.column_names:
         raise DataProblem(f"{path.name} has no field {score}. Its fields are {', '.join(table.column_names[:20])}.")
     if table.num_rows < LEAST_REFERENCE:
-        raise DataProblem(f"{path.name} holds {table.num_rows:,} records; to tell what is usual it takes at least {LEAST_REFERENCE}.")
+        raise DataProblem(
+            f"{path.name} holds {table.num_rows:,} records; to tell what is usual it takes at least {LEAST_REFERENCE}."
+        )
     return table
 
 
 def _paths(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DataProblem(f"There is no folder {folder}.")
-    found = sorted(folder.glob("*.parquet"), key=lambda path: (len(path.stem), path.stem) if path.stem.isdigit() else (1 << 20, path.stem))
+    found = sorted(
+        folder.glob("*.parquet"),
+        key=lambda path: (len(path.stem), path.stem) if path.stem.isdigit() else (1 << 20, path.stem),
+    )
     if not found:
         raise DataProblem(f"{folder} holds no files named like 0001.parquet.")
     return found
@@ -77,8 +89,15 @@ def _look(watcher: Watcher, path: Path) -> Iterator[dict[str, Any]]:
     try:
         table = pq.read_table(path)
     except BROKEN:
-        alarm = Alarm("feed", "unreadable_batch", None, "critical", f"{path.name} cannot be read: it is no Parquet file, or a broken one.", 1e6, "unreadable")
+        alarm = Alarm(
+            "feed",
+            "unreadable_batch",
+            None,
+            "critical",
+            f"{path.name} cannot be read: it is no Parquet file, or a broken one.",
+            1e6,
+            "unreadable",
+        )
         yield from watcher.refuse(alarm)
         return
     yield from watcher.look(table).lines
-

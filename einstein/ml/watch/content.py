@@ -16,7 +16,7 @@ from einstein.ml.watch.table import Batch
 KEPT = 60  # batches whose content is remembered
 LEAST_ROWS = 10  # fewer records may be alike by chance
 SETTLED = 2  # batches after which it is known how many repeat by nature
-LEAST_SHARE, LEAST_COUNT, LEAST_Z = 0.02, 3, 5.0
+LEAST_SHARE, LEAST_FACTOR, LEAST_COUNT, LEAST_Z = 0.02, 1.5, 3, 5.0  # records that repeat by nature come in clusters
 
 
 @dataclass
@@ -67,7 +67,9 @@ class Content:
             setattr(found, f"{kind}_strange", self._strange(kind, getattr(found, kind), rows, size))
         if found.same_as is None:
             self.seen.append((number, whole))
-        if not (found.rows_strange or found.keys_strange or found.old_strange or found.doubled or found.same_as is not None):
+        if not (
+            found.rows_strange or found.keys_strange or found.old_strange or found.doubled or found.same_as is not None
+        ):
             for kind, size in sizes.items():
                 if size:
                     self.past[kind] = [*self.past[kind], (size, getattr(found, kind))][-KEPT:]
@@ -83,12 +85,14 @@ class Content:
         if len(past) >= SETTLED:
             stock = float(np.median([_stock_of(natural, count, part) for count, part in past]))
             usual = natural(size, stock)
-            spread = float(np.std([part - natural(count, stock) for count, part in past])) if len(past) > SETTLED else 0.05
+            spread = (
+                float(np.std([part - natural(count, stock) for count, part in past])) if len(past) > SETTLED else 0.05
+            )
         elif kind == "old" or rows > self.size / 4:
             return False  # perhaps the records are drawn again and again from a few; the next batches tell
         else:
             usual, spread = max(self.base[kind], natural(size, self.size / 2)), 0.0
-        if share - usual < LEAST_SHARE + 2 * spread:
+        if share < LEAST_FACTOR * usual + LEAST_SHARE + 2 * spread:
             return False
         usual = min(max(usual, 0.5 / max(rows, self.size)), 1 - 1e-9)
         effective = 1 / (1 / rows + spread**2 / (usual * (1 - usual)))
@@ -114,7 +118,9 @@ def record_hashes(batch: Batch, fields: list[str]) -> np.ndarray:
     """One 64-bit hash per record over some fields; the same for 5 and 5.0. A field that is not there counts as blank."""
     total = np.zeros(batch.rows, dtype="uint64")
     for name in fields:
-        total = total * np.uint64(0x9E3779B97F4A7C15) + (_hashes(batch.columns[name], batch, name) if name in batch.columns else np.uint64(1))
+        total = total * np.uint64(0x9E3779B97F4A7C15) + (
+            _hashes(batch.columns[name], batch, name) if name in batch.columns else np.uint64(1)
+        )
         total ^= total >> np.uint64(29)
     return total
 

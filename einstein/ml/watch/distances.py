@@ -22,7 +22,9 @@ def shares_of(reference: np.ndarray, current: np.ndarray) -> tuple[np.ndarray, n
         edges = np.histogram_bin_edges(np.concatenate([reference, current]), bins="sturges")
         return np.histogram(reference, edges)[0] / len(reference), np.histogram(current, edges)[0] / len(current)
     values = np.unique(np.concatenate([reference, current]))
-    return tuple(np.bincount(np.searchsorted(values, part), minlength=len(values)) / len(part) for part in (reference, current))  # type: ignore[return-value]
+    return tuple(
+        np.bincount(np.searchsorted(values, part), minlength=len(values)) / len(part) for part in (reference, current)
+    )  # type: ignore[return-value]
 
 
 def psi(reference: np.ndarray, current: np.ndarray) -> float:

@@ -37,7 +37,9 @@ class Panel:
         self.starts, self.owner = edges[:-1], np.repeat(np.arange(len(gauges)), sizes)
         self.usual, self.sd, self.known = (_flat(gauges, name) for name in ("usual", "sd", "known"))
         self.least = _flat(gauges, "least")
-        self.is_mean, self.trial, self.common = (_flat(gauges, name).astype(bool) for name in ("is_mean", "trial", "common"))
+        self.is_mean, self.trial, self.common = (
+            _flat(gauges, name).astype(bool) for name in ("is_mean", "trial", "common")
+        )
         self.early = np.concatenate([gauge.earliness() for gauge in gauges]) if gauges else np.zeros(0)
 
     def mute(self, place: int) -> None:
@@ -47,9 +49,15 @@ class Panel:
 
     def together(self, found: list[Measured | None]) -> Measured:
         """What each gauge measured as one; None where there was nothing to measure."""
-        empty = [Measured(np.full(len(gauge.stats), np.nan), np.zeros(len(gauge.stats)), np.full(len(gauge.stats), np.nan)) for gauge in self.gauges]
+        empty = [
+            Measured(np.full(len(gauge.stats), np.nan), np.zeros(len(gauge.stats)), np.full(len(gauge.stats), np.nan))
+            for gauge in self.gauges
+        ]
         parts = [one if one is not None else blank for one, blank in zip(found, empty, strict=True)]
-        return Measured(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("means", "counts", "usual")))
+        means, counts, usual = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("means", "counts", "usual")
+        )
+        return Measured(means, counts, usual)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sums over the stats of each gauge, (gauges,)."""
@@ -67,7 +75,9 @@ class Surprise:
     log_p: np.ndarray
 
     def part(self, place: slice) -> Surprise:
-        return Surprise(self.change[place], self.z[place], self.alone[place], self.alone_change[place], self.log_p[place])
+        return Surprise(
+            self.change[place], self.z[place], self.alone[place], self.alone_change[place], self.log_p[place]
+        )
 
 
 class History:
@@ -131,7 +141,11 @@ class History:
 
     def _add(self, excess: np.ndarray, there: np.ndarray) -> None:
         fade = np.where(there & (self.batches >= MEMORY), 1 - 1 / MEMORY, 1.0)
-        self.excess, self.batches, self.learnt = self.excess * fade + excess, self.batches * fade + there, self.learnt * fade
+        self.excess, self.batches, self.learnt = (
+            self.excess * fade + excess,
+            self.batches * fade + there,
+            self.learnt * fade,
+        )
 
     def judge(self, batch: Measured, shared: float) -> Surprise:
         """Compare this batch alone, and together with the ones before it, with what is usual."""
@@ -140,7 +154,11 @@ class History:
         usual = np.where(own, np.minimum(np.nan_to_num(batch.usual), 1.0), usual)
         known = np.where(own, self.panel.known, known)
         tau2, earlier = self.tau2(shared), list(self.recent)
-        found = [self._judge(_together([*earlier[len(earlier) + 1 - size :], batch]), usual, known, tau2) for size in WINDOWS if size <= len(earlier) + 1]
+        found = [
+            self._judge(_together([*earlier[len(earlier) + 1 - size :], batch]), usual, known, tau2)
+            for size in WINDOWS
+            if size <= len(earlier) + 1
+        ]
         less = own & (found[0][0] < 0)  # less of it than the most that is usual is nothing
         for _, _, log_p in found[1:]:
             log_p[own] = 0.0
@@ -152,10 +170,16 @@ class History:
         ready = (self.batches >= TRIAL) | (~self.panel.trial & (np.abs(change) >= self.panel.early * self.panel.least))
         return Surprise(change, z, found[0][1], found[0][0], np.where(ready, log_p, 0.0))
 
-    def _judge(self, window: Window, usual: np.ndarray, known: np.ndarray, tau2: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _judge(
+        self, window: Window, usual: np.ndarray, known: np.ndarray, tau2: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         size = 1 / (1 / np.maximum(window.counts, 1) + 1 / known + tau2 * window.carry)
         change = np.where(window.counts > 0, window.means - usual, 0.0)
-        z = np.where(self.panel.is_mean, change / self.panel.sd * np.sqrt(size), _root_likelihood(usual + change, usual, known, size))
+        z = np.where(
+            self.panel.is_mean,
+            change / self.panel.sd * np.sqrt(size),
+            _root_likelihood(usual + change, usual, known, size),
+        )
         uncertain = tau2 * window.carry * size  # the part of the variance that tau is
         freedom = (PRIOR + self.batches) / np.maximum(uncertain**2, 1e-6)
         with np.errstate(divide="ignore"):
@@ -181,7 +205,11 @@ def _together(batches: list[Measured]) -> Window:
 
 
 def _flat(gauges: list[Gauge], name: str) -> np.ndarray:
-    return np.concatenate([np.asarray(getattr(gauge, name), dtype="float64") for gauge in gauges]) if gauges else np.zeros(0)
+    return (
+        np.concatenate([np.asarray(getattr(gauge, name), dtype="float64") for gauge in gauges])
+        if gauges
+        else np.zeros(0)
+    )
 
 
 def _root_likelihood(share: np.ndarray, usual: np.ndarray, known: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -189,7 +217,9 @@ def _root_likelihood(share: np.ndarray, usual: np.ndarray, known: np.ndarray, si
     expected = np.clip((usual * known + 0.5) / (known + 1), 1e-9, 1 - 1e-9)
     share = np.clip(share, 0.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        gain = np.where(share > 0, share * np.log(share / expected), 0.0) + np.where(share < 1, (1 - share) * np.log((1 - share) / (1 - expected)), 0.0)
+        gain = np.where(share > 0, share * np.log(share / expected), 0.0) + np.where(
+            share < 1, (1 - share) * np.log((1 - share) / (1 - expected)), 0.0
+        )
     return np.sign(share - expected) * np.sqrt(2 * size * np.maximum(gain, 0.0))
 
 

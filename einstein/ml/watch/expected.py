@@ -54,7 +54,13 @@ class Ranking:
         estimates = [estimated_auc(chance[part], score[part]) for part in drawn]
         realised = [auc(hit[part], score[part]) for part in drawn if 0 < hit[part].sum() < rows]
         scale = np.sqrt(rows / DRAW_ROWS)
-        return cls(calibration, estimated_auc(chance, score), float(np.nanstd(estimates)) * scale, auc(hit, score), float(np.std(realised)) * scale)
+        return cls(
+            calibration,
+            estimated_auc(chance, score),
+            float(np.nanstd(estimates)) * scale,
+            auc(hit, score),
+            float(np.std(realised)) * scale,
+        )
 
     def judge(self, score: np.ndarray) -> Verdict | None:
         """The estimate for a batch, (records,) of scores without blanks; None when there are too few."""
@@ -63,7 +69,11 @@ class Ranking:
         value = estimated_auc(self.calibration.chance(score), score)
         drift = float(np.std([*self.past, self.usual])) if len(self.past) > 1 else 0.0
         sd = np.sqrt(self.chance_sd**2 * DRAW_ROWS / len(score) + drift**2)
-        return None if np.isnan(value) else Verdict(value, self.usual, float((self.usual - value) / max(sd, 1e-9)), False, "auc")
+        return (
+            None
+            if np.isnan(value)
+            else Verdict(value, self.usual, float((self.usual - value) / max(sd, 1e-9)), False, "auc")
+        )
 
     def judge_realised(self, hit: np.ndarray, score: np.ndarray) -> Verdict | None:
         if min(hit.sum(), len(hit) - hit.sum()) < LEAST_KNOWN:
@@ -88,7 +98,9 @@ class Errors:
     def fit(cls, outcome: np.ndarray, score: np.ndarray, features: np.ndarray, seed: int) -> Errors:
         """`outcome` and `score` (records,) without blanks, `features` (records, columns)."""
         error = outcome - score
-        half = np.random.default_rng(seed).random(len(error)) < 0.5  # the usual level is told on records the model does not know
+        half = (
+            np.random.default_rng(seed).random(len(error)) < 0.5
+        )  # the usual level is told on records the model does not know
         model = ErrorModel(seed).fit(features[half], error[half])
         told = np.maximum(np.asarray(model.model_.predict(features[~half])), 0)
         return cls(model, float(told.mean()), float(told.std()))

@@ -1,17 +1,16 @@
-"""Which field of a reference is the outcome that the scores foretell, and how a drop in performance is told."""
+"""A field of a reference as the outcome that the scores foretell."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.stats import rankdata
 
 from einstein.ml.auc import auc
 from einstein.ml.types.numbers import to_number
-from einstein.ml.watch.alarms import Alarm
-from einstein.ml.watch.expected import Verdict
 from einstein.ml.watch.table import Batch
 
 FORETOLD = 0.6  # area under the curve from which a field of two answers may be what the score foretells
@@ -36,7 +35,9 @@ class Outcome:
 def outcome_of(table: Batch, name: str, score: np.ndarray) -> Outcome | None:
     """The field as an outcome when the score, (records,), foretells it; else None."""
     texts = table.text(name)
-    answers = [answer for answer in pc.unique(pc.drop_null(texts)).to_pylist() if answer.strip()] if _few(table, name) else []
+    answers = (
+        [answer for answer in pc.unique(pc.drop_null(texts)).to_pylist() if answer.strip()] if _few(table, name) else []
+    )
     if len(answers) == 2:
         positive = max(answers, key=lambda answer: float(np.nanmean(score[_is(texts, answer)])))
         values = _numbers(table, name, positive)
@@ -55,7 +56,7 @@ def _few(table: Batch, name: str) -> bool:
     return pc.count_distinct(table.columns[name]).as_py() <= 3
 
 
-def _is(texts: object, answer: str) -> np.ndarray:
+def _is(texts: pa.Array, answer: str) -> np.ndarray:
     return np.asarray(pc.fill_null(pc.equal(texts, answer), False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
@@ -68,14 +69,3 @@ def _numbers(table: Batch, name: str, positive: str | None) -> np.ndarray:
     known = [to_number(text.strip()) for text in encoded.dictionary.to_pylist()]
     numbers = np.array([np.nan if number is None else number for number in known] + [np.nan], dtype="float64")
     return numbers[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
-
-
-def performance_alarm(verdict: Verdict, causes: list[str]) -> Alarm:
-    """The alarm for a batch whose performance is worse than the reference's."""
-    how = "came out" if verdict.realised else "are expected to come out"
-    if verdict.metric == "auc":
-        words = f"The scores {how} less right: of 100 pairs {100 * verdict.value:.1f} are ranked rightly instead of {100 * verdict.usual:.1f} (performance, ROC AUC {verdict.value:.3f})."
-    else:
-        words = f"The predictions {how} less right: they miss by {verdict.value:.4g} on average instead of {verdict.usual:.4g} (performance, mean absolute error)."
-    because = f" It comes with changes of {', '.join(causes[:3])}." if causes else " No single field explains it."
-    return Alarm("performance", "performance_realised" if verdict.realised else "performance_estimated", None, "warning", words + because, verdict.z, "performance", {"fields": causes})

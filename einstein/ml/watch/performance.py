@@ -36,7 +36,7 @@ class Calibration:
         for learn, test in StratifiedShuffleSplit(SPLITS, test_size=TEST_SHARE, random_state=seed).split(score, hit):
             curve = IsotonicRegression(out_of_bounds="clip").fit(score[learn], hit[learn])
             before.append((hit[test], score[test], curve.predict(score[test])))
-        truth, plain, curved = (np.concatenate(part) for part in zip(*before, strict=True))
+        truth, plain, curved = (np.concatenate(list(part)) for part in zip(*before, strict=True))
         if calibration_error(truth, plain) <= calibration_error(truth, curved):
             return cls()
         return cls(IsotonicRegression(out_of_bounds="clip").fit(score, hit))
@@ -51,15 +51,20 @@ def calibration_error(hit: np.ndarray, chance: np.ndarray) -> float:
     hit, chance = hit[order], chance[order]
     edges = np.arange(0, len(hit) + 1, max(1, len(hit) // BINS))
     edges[-1] = len(hit)
-    return float(sum((right - left) / len(hit) * abs(chance[left:right].mean() - hit[left:right].mean()) for left, right in zip(edges, edges[1:], strict=False)))
+    return float(
+        sum(
+            (right - left) / len(hit) * abs(chance[left:right].mean() - hit[left:right].mean())
+            for left, right in zip(edges, edges[1:], strict=False)
+        )
+    )
 
 
 def estimated_auc(chance: np.ndarray, score: np.ndarray) -> float:
     """The area under the ROC curve to be expected when each record comes true with its chance; NaN when nobody or everybody must."""
     order = np.argsort(score, kind="stable")[::-1]
-    hits = np.cumsum(chance[order])
-    misses = np.arange(1, len(chance) + 1) - hits
-    hits, misses = np.round(np.r_[0, hits], 5), np.round(np.r_[0, misses], 5)
+    summed = np.cumsum(chance[order])
+    hits = np.round(np.r_[0, summed], 5)
+    misses = np.round(np.r_[0, np.arange(1, len(chance) + 1) - summed], 5)
     if hits[-1] <= 0 or misses[-1] <= 0:
         return float("nan")
     return float(trapezoid(hits / hits[-1], misses / misses[-1]))
@@ -73,7 +78,14 @@ class ErrorModel:
 
     def fit(self, features: np.ndarray, error: np.ndarray) -> ErrorModel:
         """`features` (records, columns), `error` (records,) signed."""
-        settings = {"objective": "regression_l1", "verbosity": -1, "seed": self.seed, "num_threads": 2, "deterministic": True, "min_data_in_leaf": 20}
+        settings = {
+            "objective": "regression_l1",
+            "verbosity": -1,
+            "seed": self.seed,
+            "num_threads": 2,
+            "deterministic": True,
+            "min_data_in_leaf": 20,
+        }
         self.model_ = lightgbm.train(settings, lightgbm.Dataset(features, np.abs(error)), 100)
         return self
 

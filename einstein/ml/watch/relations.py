@@ -43,7 +43,10 @@ class MeanGauge(Gauge):
         self.common = np.ones(len(stats), dtype=bool)
 
     def of(self, rows: dict[str, np.ndarray]) -> Measured:
-        return measured({name: (float(values.mean()), float(len(values))) for name, values in rows.items() if len(values)}, self.stats)
+        return measured(
+            {name: (float(values.mean()), float(len(values))) for name, values in rows.items() if len(values)},
+            self.stats,
+        )
 
 
 @dataclass
@@ -93,7 +96,10 @@ class Company:
         x = (x - self.centre) / self.scale
         blocks = _blocks(widths)
         whole = _maps(x, blocks)
-        self.places, self.covariance = dict(zip([gauge.field for gauge in self.encoding.gauges], blocks, strict=True)), x.T @ x / rows
+        self.places, self.covariance = (
+            dict(zip([gauge.field for gauge in self.encoding.gauges], blocks, strict=True)),
+            x.T @ x / rows,
+        )
         # How far records lie from what their company foretells is told on records that the maps do not know.
         halves = np.arange(rows) % 2 == 0
         crossed = [_maps(x[~halves], blocks), _maps(x[halves], blocks)]
@@ -106,15 +112,19 @@ class Company:
             if explained >= LEAST_EXPLAINED and cap > 0:
                 self.maps.append(whole[place])
                 self.caps.append(cap)
-                self.gauges.append(MeanGauge(gauge.spec, {"relation": (float(parts.mean()), float(parts.std()))}, rows, 0.25))
+                self.gauges.append(
+                    MeanGauge(gauge.spec, {"relation": (float(parts.mean()), float(parts.std()))}, rows, 0.25)
+                )
         return self
 
     def measure(self, batch: dict[str, Values], rows: int) -> list[Measured]:
         if not self.gauges:
             return []
         x = (self.encoding.matrix(batch, rows) - self.centre) / self.scale
-        return [gauge.of({"relation": np.minimum(_squares(x @ to_residual), cap)}) for gauge, to_residual, cap in zip(self.gauges, self.maps, self.caps, strict=True)]
-
+        return [
+            gauge.of({"relation": np.minimum(_squares(x @ to_residual), cap)})
+            for gauge, to_residual, cap in zip(self.gauges, self.maps, self.caps, strict=True)
+        ]
 
     def stranger(self, batch: dict[str, Values], rows: int, suspects: list[str]) -> str:
         """Which of some fields lost its company: the one whose ties to all others changed most."""
@@ -146,7 +156,7 @@ def _squares(residual: np.ndarray) -> np.ndarray:
 class ScoreCompany:
     """The score as the fields foretell it: a small LightGBM learns the score's rank on the reference, out of fold."""
 
-    def __init__(self, gauges: list[Gauge], score: NumberGauge) -> None:
+    def __init__(self, gauges: list[Gauge], score: NumberGauge | None) -> None:
         self.gauges = [gauge for gauge in gauges if isinstance(gauge, NumberGauge | CategoryGauge)]
         self.score = score
         self.gauge: MeanGauge | None = None
@@ -154,14 +164,16 @@ class ScoreCompany:
     def fit(self, batch: dict[str, Values], values: Values, seed: int = 0) -> ScoreCompany:
         known = ~np.isnan(values.column.values)
         rows = int(known.sum())
-        if rows < LEAST_ROWS or not self.gauges or self.score.ranks.rank_sd < 0.05:
+        if self.score is None or rows < LEAST_ROWS or not self.gauges or self.score.ranks.rank_sd < 0.05:
             return self
         x = self.matrix(batch, len(known))[known]
         y = self.score.ranks.of(values.column.values[known])
         fold = np.random.default_rng(seed).integers(0, FOLDS, rows)
         guess = np.zeros(rows)
         for number in range(FOLDS):
-            guess[fold == number] = _fitted(x[fold != number], y[fold != number], seed).predict(x[fold == number], num_threads=1)
+            guess[fold == number] = _fitted(x[fold != number], y[fold != number], seed).predict(
+                x[fold == number], num_threads=1
+            )
         rest = y - guess
         self.model = _fitted(x, y, seed)
         explained = 1 - rest.var() / max(y.var(), 1e-9)
@@ -169,12 +181,20 @@ class ScoreCompany:
             return self
         size = np.abs(rest)
         spec = self.score.spec
-        self.gauge = MeanGauge(spec, {"level given the fields": (float(rest.mean()), float(rest.std())), "distance from the fields": (float(size.mean()), float(size.std()))}, rows, 0.5)
+        self.gauge = MeanGauge(
+            spec,
+            {
+                "level given the fields": (float(rest.mean()), float(rest.std())),
+                "distance from the fields": (float(size.mean()), float(size.std())),
+            },
+            rows,
+            0.5,
+        )
         return self
 
     def measure(self, batch: dict[str, Values], values: Values) -> Measured | None:
         known = ~np.isnan(values.column.values)
-        if self.gauge is None or not known.any():
+        if self.gauge is None or self.score is None or not known.any():
             return None
         x = self.matrix(batch, len(known))[known]
         rest = self.score.ranks.of(values.column.values[known]) - np.asarray(self.model.predict(x, num_threads=1))
@@ -182,7 +202,10 @@ class ScoreCompany:
 
     def matrix(self, batch: dict[str, Values], rows: int) -> np.ndarray:
         """Fields as trees take them, (records, fields); NaN where blank or not there."""
-        columns = [_plain(gauge, batch[gauge.field].column) if gauge.field in batch else np.full(rows, np.nan) for gauge in self.gauges]
+        columns = [
+            _plain(gauge, batch[gauge.field].column) if gauge.field in batch else np.full(rows, np.nan)
+            for gauge in self.gauges
+        ]
         return np.column_stack(columns)
 
 
@@ -196,5 +219,14 @@ def _plain(gauge: Gauge, column: Column) -> np.ndarray:
 
 
 def _fitted(x: np.ndarray, y: np.ndarray, seed: int) -> Any:
-    settings = {"objective": "regression", "num_leaves": LEAVES, "learning_rate": 0.1, "min_data_in_leaf": 20, "verbosity": -1, "num_threads": 2, "seed": seed, "deterministic": True}
+    settings = {
+        "objective": "regression",
+        "num_leaves": LEAVES,
+        "learning_rate": 0.1,
+        "min_data_in_leaf": 20,
+        "verbosity": -1,
+        "num_threads": 2,
+        "seed": seed,
+        "deterministic": True,
+    }
     return lightgbm.train(settings, lightgbm.Dataset(x, y), TREES)

@@ -44,7 +44,11 @@ class Batch:
     def of(cls, table: pa.Table | pd.DataFrame) -> Batch:
         """From an Arrow table or a DataFrame of any dtypes."""
         if isinstance(table, pd.DataFrame):
-            table = pa.table({str(name): _arrow(table[name]) for name in table.columns}) if len(table.columns) else pa.table({})
+            table = (
+                pa.table({str(name): _arrow(table[name]) for name in table.columns})
+                if len(table.columns)
+                else pa.table({})
+            )
         columns = {name: _one(table.column(name)) for name in table.column_names}
         return cls(columns, table.num_rows)
 

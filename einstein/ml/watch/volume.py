@@ -32,7 +32,13 @@ class Volume:
             return float(np.median(values) - reach), float(np.median(values) + reach)
         if len(same) >= SAME_DAY:
             days = np.array([day for day, _ in self.seen])
-            rest = np.concatenate([values[days == day] - np.median(values[days == day]) for day in set(days.tolist()) if (days == day).sum() >= SAME_DAY])
+            rest = np.concatenate(
+                [
+                    values[days == day] - np.median(values[days == day])
+                    for day in set(days.tolist())
+                    if (days == day).sum() >= SAME_DAY
+                ]
+            )
             reach = LEAST_Z * _spread(rest) * np.sqrt(1 + 1 / len(same))
             return float(np.median(same) - reach), float(np.median(same) + reach)
         if len(self.seen) < LEAST_WEEKLY:

@@ -16,7 +16,12 @@ def customers(seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
     table["TotalCharges"] = pd.to_numeric(table["TotalCharges"], errors="coerce")
     random = np.random.default_rng(seed)
     monthly = (table["Contract"] == "Month-to-month").to_numpy(dtype=float)
-    lean = 1.6 * monthly - 0.04 * table["tenure"].to_numpy() + 0.01 * table["MonthlyCharges"].to_numpy() + random.normal(0, 0.2, len(table))
+    lean = (
+        1.6 * monthly
+        - 0.04 * table["tenure"].to_numpy()
+        + 0.01 * table["MonthlyCharges"].to_numpy()
+        + random.normal(0, 0.2, len(table))
+    )
     table["score"] = 1 / (1 + np.exp(-lean))
     order = random.permutation(len(table))
     half = len(table) // 2

@@ -63,7 +63,9 @@ def test_the_error_to_be_expected_is_larger_where_errors_were_larger():
     assert model.mean_error(wild) > 3 * model.mean_error(calm)
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=30, max_size=200), st.lists(st.floats(-1e6, 1e6), min_size=30, max_size=200))
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=30, max_size=200), st.lists(st.floats(-1e6, 1e6), min_size=30, max_size=200)
+)
 def test_distances_are_zero_only_for_equals_and_never_negative(one, two):
     first, second = np.array(one), np.array(two)
     assert distances.psi(*distances.shares_of(first, first)) == 0

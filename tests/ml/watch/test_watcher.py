@@ -90,10 +90,15 @@ def test_a_broken_batch_is_told_at_once_with_its_field_and_its_kind(fault):
     break_it, field, words = BROKEN[fault]
     line = first_line(break_it(rest[0]), watcher)
     assert line["state"] == "opened" and words in line["message"]
-    assert field in {line["field"], None} or (fault == "two fields swapped" and line["field"] in {"tenure", "MonthlyCharges"})
+    assert field in {line["field"], None} or (
+        fault == "two fields swapped" and line["field"] in {"tenure", "MonthlyCharges"}
+    )
 
 
-@pytest.mark.parametrize("fault", ["x100", "all missing", "gone", "scores missing", "scores constant", "scores out of range", "empty", "doubled"])
+@pytest.mark.parametrize(
+    "fault",
+    ["x100", "all missing", "gone", "scores missing", "scores constant", "scores out of range", "empty", "doubled"],
+)
 def test_gross_faults_are_told_at_once_in_fifty_records_from_the_first_batch_on(fault):
     watcher = Watcher(REFERENCE, Settings("score"))
     break_it, field, _ = BROKEN[fault]
@@ -114,13 +119,20 @@ def test_records_drawn_again_and_again_are_no_fault():
     for _ in range(20):
         day = small.iloc[random.choice(len(small), 300)].reset_index(drop=True)
         assert "feed" not in {line["check"].split("_")[0] for line in watcher.look(day).lines}
-        assert not [line for line in watcher.look(day.iloc[::-1]).lines if line["check"] in {"repeated_keys", "duplicated_batch"}]
+        assert not [
+            line
+            for line in watcher.look(day.iloc[::-1]).lines
+            if line["check"] in {"repeated_keys", "duplicated_batch"}
+        ]
 
 
 def test_an_alert_opens_once_stays_open_and_is_resolved_when_it_is_over():
     watcher, rest = watched()
     broken = [day.assign(tenure=day.tenure * 100) for day in rest[:2]]
-    states = [[line["state"] for line in watcher.look(day).lines if line["field"] == "tenure"] for day in [*broken, rest[2], rest[3]]]
+    states = [
+        [line["state"] for line in watcher.look(day).lines if line["field"] == "tenure"]
+        for day in [*broken, rest[2], rest[3]]
+    ]
     assert states == [["opened"], ["open"], ["resolved"], []]
 
 
@@ -163,7 +175,7 @@ def test_a_drop_of_performance_is_told_with_the_field_behind_it():
     quiet = [watcher.look(later.iloc[place : place + 200]).lines for place in range(0, 1200, 200)]
     assert quiet == [[]] * 6
     lines = loud(watcher.look(later.iloc[1300:2500]).lines)
-    assert lines[0]["field"] == "car_value"
+    assert [line["field"] for line in lines if line["field"]] == ["car_value"]
     told = [line for line in lines if line["check"] == "performance_estimated"]
     assert told and "car_value" in told[0]["message"]
 
@@ -173,7 +185,9 @@ def test_realised_performance_is_told_when_outcomes_come():
     watcher = Watcher(reference, Settings("y_pred_proba", outcome="repaid", weekly=False))
     assert not [line for line in watcher.look(later.iloc[:1000]).lines if line["check"] == "performance_realised"]
     random = np.random.default_rng(0)
-    wrong = later.iloc[:1000].assign(repaid=lambda table: np.where(random.random(1000) < 0.3, 1 - table.repaid, table.repaid))
+    wrong = later.iloc[:1000].assign(
+        repaid=lambda table: np.where(random.random(1000) < 0.3, 1 - table.repaid, table.repaid)
+    )
     assert [line for line in watcher.look(wrong).lines if line["check"] == "performance_realised"]
 
 
@@ -184,9 +198,18 @@ def test_days_of_the_reference_tell_how_much_days_differ():
     def day(number: int, rows: int) -> pd.DataFrame:
         level = random.normal(0, 0.35)
         values = random.normal(level, 1, rows)
-        return pd.DataFrame({"day": pd.Timestamp("2026-01-01") + pd.Timedelta(days=number), "amount": values, "other": random.normal(0, 1, rows), "score": 1 / (1 + np.exp(-values))})
+        return pd.DataFrame(
+            {
+                "day": pd.Timestamp("2026-01-01") + pd.Timedelta(days=number),
+                "amount": values,
+                "other": random.normal(0, 1, rows),
+                "score": 1 / (1 + np.exp(-values)),
+            }
+        )
 
     reference = pd.concat([day(number, 200) for number in range(30)], ignore_index=True)
     watcher = Watcher(reference, Settings("score"))
-    opened = [line for number in range(30, 70) for line in watcher.look(day(number, 400)).lines if line["state"] == "opened"]
+    opened = [
+        line for number in range(30, 70) for line in watcher.look(day(number, 400)).lines if line["state"] == "opened"
+    ]
     assert opened == []

@@ -10,7 +10,13 @@ from einstein.ml.watch.gauges.number import NumberGauge
 from einstein.ml.watch.gauges.text import TextGauge
 
 __all__ = ["Gauge", "Measured", "Stat", "gauge_of"]
-BY_FAMILY: dict[str, type[Gauge]] = {"number": NumberGauge, "category": CategoryGauge, "date": DateGauge, "text": TextGauge, "none": TextGauge}
+BY_FAMILY: dict[str, type[Gauge]] = {
+    "number": NumberGauge,
+    "category": CategoryGauge,
+    "date": DateGauge,
+    "text": TextGauge,
+    "none": TextGauge,
+}
 
 
 def gauge_of(spec: FieldSpec) -> Gauge:

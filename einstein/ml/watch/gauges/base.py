@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +86,9 @@ class Gauge:
         return {}
 
 
-def measured(found: dict[str, tuple[float, float]], stats: list[Stat], usual: dict[str, float] | None = None, **facts: Any) -> Measured:
+def measured(
+    found: Mapping[str, tuple[Any, Any]], stats: list[Stat], usual: dict[str, float] | None = None, **facts: Any
+) -> Measured:
     """From {stat: (mean, records)}; a stat not found, or over no records, is NaN over 0."""
     pairs = np.array([found.get(stat.name, (np.nan, 0.0)) for stat in stats], dtype="float64").reshape(len(stats), 2)
     chosen = np.array([(usual or {}).get(stat.name, np.nan) for stat in stats])

@@ -20,7 +20,9 @@ class CategoryGauge(Gauge):
         counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
         order = np.argsort(-counts, kind="stable")
         self.levels = [column.levels[place] for place in order[:LEVELS] if counts[place] >= LEAST_COUNT]
-        self.level_shares = {column.levels[place]: counts[place] / max(1, counts.sum()) for place in order if counts[place]}
+        self.level_shares = {
+            column.levels[place]: counts[place] / max(1, counts.sum()) for place in order if counts[place]
+        }
         # How much of the next batch will be answers never seen (Good 1953): the share of answers seen once.
         self.expected_unseen = float((counts == 1).sum()) / max(1, counts.sum())
         self.records = int(counts.sum())
@@ -51,7 +53,11 @@ class CategoryGauge(Gauge):
         newest = max(unseen, key=lambda level: unseen[level], default="")
         shares = [share.get(level, 0.0) for level in self.levels]
         total = sum(unseen.values())
-        found |= {"unseen": (total, filled), "new": (unseen.get(newest, 0.0), filled), "rest": (max(0.0, 1 - total - sum(shares)), filled)}
+        found |= {
+            "unseen": (total, filled),
+            "new": (unseen.get(newest, 0.0), filled),
+            "rest": (max(0.0, 1 - total - sum(shares)), filled),
+        }
         found |= {f"level {place}": (part, filled) for place, part in enumerate(shares)}
         one = most_usual(0.0, self.records) * (LUMPS if self.expected_unseen > 0 else 1.0)
         return measured(found, self.stats, {"new": one}, unseen=unseen, share=share)

@@ -9,7 +9,10 @@ from einstein.ml.watch.gauges.ranks import Ranks, most_repeated
 from einstein.ml.watch.table import Values
 
 DAY = 86_400.0
-BEFORE_SPAN, BEFORE_DAYS = 0.25, 60.0  # how far before the first date is strange: part of the span, at least so many days
+BEFORE_SPAN, BEFORE_DAYS = (
+    0.25,
+    60.0,
+)  # how far before the first date is strange: part of the span, at least so many days
 AFTER_SPAN, AFTER_DAYS = 2.0, 730.0
 
 
@@ -23,7 +26,11 @@ class DateGauge(Gauge):
         span = self.ranks.greatest - self.ranks.least
         self.earliest = self.ranks.least - max(BEFORE_SPAN * span, BEFORE_DAYS * DAY)
         self.latest = self.ranks.greatest + max(AFTER_SPAN * span, AFTER_DAYS * DAY)
-        bins = [Stat(f"bin {place}", 0.04, trial=True) for place in range(len(self.ranks.cuts) + 1)] if len(self.ranks.cuts) else []
+        bins = (
+            [Stat(f"bin {place}", 0.04, trial=True) for place in range(len(self.ranks.cuts) + 1)]
+            if len(self.ranks.cuts)
+            else []
+        )
         return [
             Stat("blank", 0.02), Stat("unreadable", 0.01), Stat("before", 0.01), Stat("after", 0.01), Stat("repeated", 0.05, trial=True),
             Stat("midnight", 0.05, trial=True), Stat("rank", 0.05, mean=True, trial=True), Stat("spread", 0.035, mean=True, trial=True), *bins,
@@ -32,7 +39,10 @@ class DateGauge(Gauge):
     def measure(self, values: Values) -> Measured:
         moments, rows = values.column.values, len(values.column)
         filled = moments[~np.isnan(moments)]
-        found = {"blank": (values.blank.sum() / max(1, rows), rows), "unreadable": (values.unreadable.sum() / max(1, rows), rows)}
+        found = {
+            "blank": (values.blank.sum() / max(1, rows), rows),
+            "unreadable": (values.unreadable.sum() / max(1, rows), rows),
+        }
         if not len(filled):
             return measured(found, self.stats)
         ranks, count = self.ranks, len(filled)

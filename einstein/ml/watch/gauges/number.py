@@ -24,7 +24,10 @@ class NumberGauge(Gauge):
     def measure(self, values: Values) -> Measured:
         numbers, rows = values.column.values, len(values.column)
         filled = numbers[~np.isnan(numbers)]
-        found = {"blank": (values.blank.sum() / max(1, rows), rows), "unreadable": (values.unreadable.sum() / max(1, rows), rows)}
+        found = {
+            "blank": (values.blank.sum() / max(1, rows), rows),
+            "unreadable": (values.unreadable.sum() / max(1, rows), rows),
+        }
         if not len(filled):
             return measured(found, self.stats)
         ranks, count = self.ranks, len(filled)

@@ -31,7 +31,12 @@ class Ranks:
         low, high = np.quantile(ordered, [OUTER, 1 - OUTER])
         inner = np.quantile(ordered, [0.005, 0.995])
         reach = FAR * max(float(inner[1] - inner[0]), 1e-9 * abs(float(inner[1])), 1e-12)
-        self.low, self.high, self.far_low, self.far_high = float(low), float(high), float(inner[0] - reach), float(inner[1] + reach)
+        self.low, self.high, self.far_low, self.far_high = (
+            float(low),
+            float(high),
+            float(inner[0] - reach),
+            float(inner[1] + reach),
+        )
         self.quantiles = np.quantile(ordered, [0.05, 0.25, 0.5, 0.75, 0.95])
         self.least, self.greatest, self.mean = float(ordered[0]), float(ordered[-1]), float(ordered.mean())
         self.ordered = ordered if len(ordered) <= KNOTS * 64 else np.quantile(ordered, np.linspace(0, 1, KNOTS * 64))

@@ -25,16 +25,29 @@ class TextGauge(Gauge):
         texts, weights = _texts(column.codes, column.levels)
         self.lengths = Ranks(np.repeat([float(len(text)) for text in texts], weights) if texts else np.zeros(1))
         counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
-        self.shares = {column.levels[place]: counts[place] / counts.sum() for place in np.argsort(-counts)[:VOCABULARY] if counts[place] > 1}
+        self.shares = {
+            column.levels[place]: counts[place] / counts.sum()
+            for place in np.argsort(-counts)[:VOCABULARY]
+            if counts[place] > 1
+        }
         self.records = max(1, int(counts.sum()))
         half = texts[::2]
         self.words = {word for text in half for word in WORD.findall(text.lower())}
         shares = _known_shares(texts[1::2], self.words)  # the other half: texts whose words were not counted
-        self.known_mean, self.known_sd = (float(shares.mean()), float(max(shares.std(), 0.02))) if len(shares) else (np.nan, 1.0)
+        self.known_mean, self.known_sd = (
+            (float(shares.mean()), float(max(shares.std(), 0.02))) if len(shares) else (np.nan, 1.0)
+        )
         spaced = bool(texts) and np.mean([bool(KINDS["spaces"].search(text)) for text in texts]) > 0.5
         words = [Stat("known words", 0.10, mean=True)] if spaced and len(shares) > 50 else []
         kinds = [Stat(name, 0.05) for name in KINDS]
-        return [Stat("blank", 0.02), Stat("repeated", 0.03), Stat("length", 0.05, mean=True), Stat("length spread", 0.035, mean=True), *kinds, *words]
+        return [
+            Stat("blank", 0.02),
+            Stat("repeated", 0.03),
+            Stat("length", 0.05, mean=True),
+            Stat("length spread", 0.035, mean=True),
+            *kinds,
+            *words,
+        ]
 
     def fit(self, values: Values) -> TextGauge:
         super().fit(values)
@@ -50,12 +63,22 @@ class TextGauge(Gauge):
         filled = float(counts.sum())
         if not filled:
             return measured(found, self.stats)
-        top = max(np.argsort(-counts)[:5], key=lambda place: counts[place] / filled - self.shares.get(column.levels[place], 0.0))
+        top = max(
+            np.argsort(-counts)[:5],
+            key=lambda place: counts[place] / filled - self.shares.get(column.levels[place], 0.0),
+        )
         texts, weights = _texts(column.codes, column.levels)
         total = float(sum(weights))
         places = np.repeat(self.lengths.of(np.array([float(len(text)) for text in texts])), weights)
-        found |= {"repeated": (counts[top] / filled, filled), "length": (places.mean(), total), "length spread": (np.abs(places - 0.5).mean(), total)}
-        found |= {name: (float(np.dot([bool(kind.search(text)) for text in texts], weights)) / total, total) for name, kind in KINDS.items()}
+        found |= {
+            "repeated": (counts[top] / filled, filled),
+            "length": (places.mean(), total),
+            "length spread": (np.abs(places - 0.5).mean(), total),
+        }
+        found |= {
+            name: (float(np.dot([bool(kind.search(text)) for text in texts], weights)) / total, total)
+            for name, kind in KINDS.items()
+        }
         if any(stat.name == "known words" for stat in self.stats):
             shares = _known_shares(texts, self.words)
             found["known words"] = (float(shares.mean()) if len(shares) else np.nan, float(len(shares)))

@@ -1,0 +1,64 @@
+"""What a cause is told from, and what telling one gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from einstein.ml.watch.evidence import Surprise
+from einstein.ml.watch.gauges import Gauge, Measured
+from einstein.ml.watch.table import Values
+
+
+@dataclass
+class Sight:
+    """A field's batch with all that was found out about it. `loud` are the names of the stats that are alarming."""
+
+    gauge: Gauge
+    values: Values
+    found: Measured
+    surprise: Surprise
+    loud: set[str]
+
+    @property
+    def field(self) -> str:
+        return self.gauge.field
+
+    @property
+    def strength(self) -> float:
+        places = [place for place, stat in enumerate(self.gauge.stats) if stat.name in self.loud]
+        return float(np.max(np.abs(self.surprise.z[places]), initial=0.0))
+
+    def share(self, name: str) -> float:
+        """What the batch shows of one stat, 0 when it shows nothing."""
+        place = next((number for number, stat in enumerate(self.gauge.stats) if stat.name == name), None)
+        return 0.0 if place is None or np.isnan(self.found.means[place]) else float(self.found.means[place])
+
+    def usual(self, name: str) -> float:
+        place = next(number for number, stat in enumerate(self.gauge.stats) if stat.name == name)
+        chosen = self.found.usual[place]
+        return float(self.gauge.usual[place] if np.isnan(chosen) else chosen)
+
+    @property
+    def filled(self) -> np.ndarray:
+        numbers = self.values.column.values
+        return numbers[~np.isnan(numbers)]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A kind of fault and the sentence that tells it with numbers. `gross` ones are a warning on any field."""
+
+    kind: str
+    words: str
+    gross: bool = True
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Tells one kind of fault: `find(sight, others)` gives its cause or None; asked in `order`. `others` are the batch's other alarming fields."""
+
+    order: int
+    find: Callable[[Sight, list[Sight]], Cause | None]
