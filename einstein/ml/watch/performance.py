@@ -63,8 +63,8 @@ def estimated_auc(chance: np.ndarray, score: np.ndarray) -> float:
     """The area under the ROC curve to be expected when each record comes true with its chance; NaN when nobody or everybody must."""
     order = np.argsort(score, kind="stable")[::-1]
     summed = np.cumsum(chance[order])
-    hits = np.round(np.r_[0, summed], 5)
-    misses = np.round(np.r_[0, np.arange(1, len(chance) + 1) - summed], 5)
+    hits = np.concatenate([[0.0], summed]).round(5)
+    misses = np.concatenate([[0.0], np.arange(1, len(chance) + 1) - summed]).round(5)
     if hits[-1] <= 0 or misses[-1] <= 0:
         return float("nan")
     return float(trapezoid(hits / hits[-1], misses / misses[-1]))
