@@ -22,11 +22,14 @@ from einstein.web.clock_words import local_time
 logger = logging.getLogger("einstein.monitoring")
 BATCH = 100
 USUAL_RUNS = 10
+LONGEST_SLEEP = timedelta(hours=6)  # a watch that nothing wakes looks again after this, to be sure
+AT_WORK = {"queued", "dispatched", "running"}
 
 
 def check_due() -> int:
     """Check every prediction that is due; return how many. Each is its own transaction: one fault stops no other."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM wake_watches(%s)", [BATCH])
         cursor.execute("SELECT workspace_id, prediction_id FROM due_watches(%s, %s)", [BATCH, settings.CHECK_SECONDS])
         due = cursor.fetchall()
     for workspace_id, prediction_id in due:
@@ -43,15 +46,38 @@ def check_prediction(prediction: Prediction) -> dict[str, Finding]:
     watch = Watch.objects.select_for_update().get(prediction=prediction)
     if prediction.state != "active" or prediction.dataset.state != "active":
         _fall_silent(prediction)
+        watch.next_check_at = timezone.now() + LONGEST_SLEEP
+        watch.save(update_fields=["next_check_at"])
         return {}
     facts = facts_of(prediction)
     found = {kind: check.judge(facts) for kind, check in registry().items()}
     for kind, finding in found.items():
         _follow(prediction, kind, finding)
     watch.findings = {kind: {"failing": finding.failing, "sees": finding.sees} for kind, finding in found.items()}
-    watch.checked_at = timezone.now()
-    watch.save(update_fields=["findings", "checked_at"])
+    watch.checked_at, watch.next_check_at = timezone.now(), next_look(facts, _open_alerts(prediction))
+    watch.save(update_fields=["findings", "checked_at", "next_check_at"])
     return found
+
+
+def next_look(facts: Facts, alerts: list[Alert]) -> datetime:
+    """The first moment at which something about a prediction can be late or must be told, so that finding late runs costs only what is due.
+
+    What ends before that wakes the watch (`wake_watches`).
+    """
+    grace, soon = timedelta(seconds=facts.grace_seconds), facts.now + timedelta(seconds=settings.CHECK_SECONDS)
+    moments = [facts.now + LONGEST_SLEEP]
+    moments += [planned + grace for planned in (facts.next_run_at, facts.last_slot_at) if planned is not None]
+    moments += [
+        alert.opened_at + timedelta(seconds=settings.GROUPING_SECONDS) for alert in alerts if alert.told_at is None
+    ]
+    moments += [alert.snoozed_until for alert in alerts if alert.state == "snoozed" and alert.snoozed_until]
+    if facts.last_attempt and facts.last_attempt["state"] in AT_WORK:
+        moments.append(soon)
+    return max(soon, min(moment for moment in moments if moment > facts.now))
+
+
+def _open_alerts(prediction: Prediction) -> list[Alert]:
+    return list(Alert.objects.filter(prediction=prediction, state__in=OPEN_STATES))
 
 
 def facts_of(prediction: Prediction) -> Facts:

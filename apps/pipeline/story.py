@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
@@ -169,6 +171,9 @@ def plan_due_scoring(workspace_id: int, prediction_id: int) -> None:
         if prediction.dataset.state == "active":
             enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:{slot.isoformat()}")
             prediction.last_slot_at = slot
+            # Whatever was planned before, from now on this slot may be late.
+            late = slot + timedelta(seconds=settings.GRACE_SECONDS)
+            Watch.objects.filter(prediction=prediction, next_check_at__gt=late).update(next_check_at=late)
         prediction.next_run_at = next_slot(prediction, Workspace.objects.get(id=workspace_id).zone, now)
         prediction.save(update_fields=["last_slot_at", "next_run_at"])
 

@@ -39,6 +39,7 @@ class Run(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    noticed = models.BooleanField(default=False, db_default=False)  # by monitoring, after it ended
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -51,6 +52,11 @@ class Run(TenantModel):
             models.Index(fields=["queue", "due_at"], condition=Q(state="queued"), name="runs_due"),  # the dispatcher
             models.Index(fields=["lease_until"], condition=Q(state="running"), name="runs_expiring"),  # the recovery
             models.Index(fields=["workspace", "kind", "subject_id", "-created_at"], name="runs_of_subject"),  # pages
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(kind="score", noticed=False, ended_at__isnull=False),
+                name="runs_unnoticed",
+            ),  # monitoring
         ]
 
     @property

@@ -352,7 +352,8 @@ class Artist:
     def draw(self, name: str, path: str) -> None:
         for scheme in self.schemes:
             self.page.emulate_media(color_scheme=scheme)
-            self.page.goto(self.base + path)
+            if scheme == SCHEMES[0] or "EINSTEIN_PICTURES" in os.environ:
+                self.page.goto(self.base + path)
             self.page.wait_for_function(DRAWN)
             self.judge(f"{name}-{self.width}-{scheme}", scheme)
 
@@ -368,7 +369,8 @@ class Artist:
         faults = self.faults.setdefault(name, [])
         if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             faults.append("scrolls sideways")
-        self.page.evaluate(AXE)
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE)
         found = self.page.evaluate(f"axe.run({{{RULES[scheme]}resultTypes: ['violations']}})")["violations"]
         faults += [f"{fault['id']}: {fault['nodes'][0]['html'][:120]}" for fault in found]
 
