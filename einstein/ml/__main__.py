@@ -69,11 +69,21 @@ def _parser() -> argparse.ArgumentParser:
     inspect = _command(commands, "inspect", _inspect, "say what a trained model is")
     inspect.add_argument("model", type=Path, metavar="DIR")
     watch = _command(commands, "watch", _watch, "judge batch after batch of records and scores by a reference")
-    watch.add_argument("--reference", type=Path, required=True, metavar="REF.parquet", help="what the model learnt from, with its scores")
-    watch.add_argument("--batches", type=Path, required=True, metavar="DIR", help="holds 0001.parquet, 0002.parquet, ...")
+    watch.add_argument(
+        "--reference",
+        type=Path,
+        required=True,
+        metavar="REF.parquet",
+        help="what the model learnt from, with its scores",
+    )
+    watch.add_argument(
+        "--batches", type=Path, required=True, metavar="DIR", help="holds 0001.parquet, 0002.parquet, ..."
+    )
     watch.add_argument("--score-column", required=True, metavar="SCORE")
     watch.add_argument("--out", type=Path, required=True, metavar="alerts.jsonl")
-    watch.add_argument("--model", type=Path, metavar="DIR", help="tells which fields it was given, and how much it uses them")
+    watch.add_argument(
+        "--model", type=Path, metavar="DIR", help="tells which fields it was given, and how much it uses them"
+    )
     watch.add_argument("--seasonality", choices=["weekly", "none"], default="weekly")
     watch.add_argument("--budget", type=float, default=0.1, help="false alarms per 100 batches")
     watch.add_argument("--ignore", action="append", default=[], metavar="COL")
@@ -225,7 +235,11 @@ def _watch(options: argparse.Namespace) -> None:
         options.reference, options.batches, options.score_column, options.out, options.model,
         weekly=options.seasonality == "weekly", budget=options.budget, ignore=options.ignore,
     )  # fmt: skip
-    _say(options, facts, [f"{facts['batches']:,} batches watched, {facts['opened']:,} alerts opened; they are in {options.out}."])
+    _say(
+        options,
+        facts,
+        [f"{facts['batches']:,} batches watched, {facts['opened']:,} alerts opened; they are in {options.out}."],
+    )
 
 
 def _job(options: argparse.Namespace) -> None:

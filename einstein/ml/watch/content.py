@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ from einstein.ml.watch.table import Batch
 
 KEPT = 60  # batches whose content is remembered
 LEAST_ROWS = 10  # fewer records may be alike by chance
+DRAWS, MOST_KNOWN = 3, 20_000
+CHANCE = 1e-6  # below it, batches that are alike are no chance
+LEAST_STOCK = 0.1  # of the reference's records: until it is known, batches may be drawn from so few
 SETTLED = 2  # batches after which it is known how many repeat by nature
 LEAST_SHARE, LEAST_FACTOR, LEAST_COUNT, LEAST_Z = 0.02, 1.5, 3, 5.0  # records that repeat by nature come in clusters
 
@@ -39,15 +42,14 @@ class Content:
 
     fields: list[str]
     key: str | None
-    reference: Batch
+    reference: InitVar[Batch]
     seen: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=KEPT))
     before: np.ndarray | None = None
     past: dict[str, list[tuple[int, float]]] = field(default_factory=lambda: {"rows": [], "keys": [], "old": []})
 
-    def __post_init__(self) -> None:
-        hashes = record_hashes(self.reference, self.fields)
-        self.size = max(1, len(hashes))
-        self.base = {"rows": _repeated(hashes) / self.size, "keys": 0.0, "old": 0.0}
+    def __post_init__(self, reference: Batch) -> None:
+        self.known = record_hashes(reference, self.fields)[:MOST_KNOWN]
+        self.size = max(1, reference.rows)
 
     def look(self, batch: Batch, number: int) -> Repeats:
         """Compare a batch with those before it; `number` is remembered with it."""
@@ -55,9 +57,10 @@ class Content:
         rows, whole = len(hashes), content_hash(hashes)
         found = Repeats(rows=_repeated(hashes))
         if rows >= LEAST_ROWS:
-            found.same_as = next((earlier for earlier, known in self.seen if known == whole), None)
             _, counts = np.unique(hashes, return_counts=True)
-            found.doubled = bool((counts % 2 == 0).all())
+            if _alike_by_chance(rows, len(counts)) < CHANCE:
+                found.same_as = next((earlier for earlier, known in self.seen if known == whole), None)
+            found.doubled = bool((counts % 2 == 0).all()) and 0.5 ** len(counts) < CHANCE
         if self.key and self.key in batch.columns:
             found.keys = _repeated(record_hashes(batch, [self.key]))
         if self.before is not None:
@@ -91,13 +94,27 @@ class Content:
         elif kind == "old" or rows > self.size / 4:
             return False  # perhaps the records are drawn again and again from a few; the next batches tell
         else:
-            usual, spread = max(self.base[kind], natural(size, self.size / 2)), 0.0
+            usual, spread = natural(size, self.size * LEAST_STOCK), 0.0
+        if kind == "rows":
+            usual = max(usual, self._of_the_reference(rows))
         if share < LEAST_FACTOR * usual + LEAST_SHARE + 2 * spread:
             return False
         usual = min(max(usual, 0.5 / max(rows, self.size)), 1 - 1e-9)
         effective = 1 / (1 / rows + spread**2 / (usual * (1 - usual)))
         gain = share * np.log(share / usual) + ((1 - share) * np.log((1 - share) / (1 - usual)) if share < 1 else 0.0)
         return bool(np.sqrt(2 * effective * gain) > LEAST_Z)
+
+    def _of_the_reference(self, rows: int) -> float:
+        """How many records repeat among as many of the reference."""
+        if rows >= len(self.known):
+            return _repeated(self.known)
+        drawn = np.random.default_rng(rows)
+        return float(np.mean([_repeated(drawn.choice(self.known, rows, replace=False)) for _ in range(DRAWS)]))
+
+
+def _alike_by_chance(rows: int, different: int) -> float:
+    """How probable it is that another batch holds the same records as often: two multinomial samples of equal parts (Stirling)."""
+    return float((4 * np.pi * rows / different) ** (-(different - 1) / 2))
 
 
 def _by_chance(count: int, stock: float) -> float:
