@@ -1,11 +1,13 @@
 """NannyML's defaults on a folder of days: Jensen-Shannon distance of each field against thresholds from chunks of the reference."""
 
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
 
 warnings.filterwarnings("ignore")
+os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"
 import nannyml  # noqa: E402
 import pandas as pd  # noqa: E402
 

@@ -61,7 +61,7 @@ def _reference(path: Path, score: str) -> pa.Table:
     if not path.exists():
         raise FileNotFoundError(2, "no such file", str(path))
     try:
-        table = pq.read_table(path)
+        table = _read(path)
     except BROKEN as error:
         raise DataProblem(f"{path.name} is no Parquet file, or a broken one. Export it again.") from error
     if score not in table.column_names:
@@ -71,6 +71,13 @@ def _reference(path: Path, score: str) -> pa.Table:
             f"{path.name} holds {table.num_rows:,} records; to tell what is usual it takes at least {LEAST_REFERENCE}."
         )
     return table
+
+
+def _read(path: Path) -> pa.Table:
+    """A table without the row numbers that pandas keeps beside the fields."""
+    table = pq.read_table(path)
+    kept_by_pandas = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    return table.drop_columns([name for name in kept_by_pandas if isinstance(name, str) and name in table.column_names])
 
 
 def _paths(folder: Path) -> list[Path]:
@@ -87,7 +94,7 @@ def _paths(folder: Path) -> list[Path]:
 
 def _look(watcher: Watcher, path: Path) -> Iterator[dict[str, Any]]:
     try:
-        table = pq.read_table(path)
+        table = _read(path)
     except BROKEN:
         alarm = Alarm(
             "feed",

@@ -13,6 +13,8 @@ from einstein.ml.watch.gauges.number import ScoreGauge
 from einstein.ml.watch.relations import Company, ScoreCompany
 from einstein.ml.watch.table import Batch, Values
 
+LEAST_NUMBERED = 200  # records before whole numbers that all differ are taken for names
+
 
 class Learnt:
     """What a reference taught. `specs` are its fields, detected when None; `left_out` are fields that are none."""
@@ -100,10 +102,22 @@ def _score_gauge(spec: FieldSpec, scores: Values | None) -> ScoreGauge | None:
 
 
 def _detected(table: Batch) -> list[FieldSpec]:
-    return [
-        detect(name, pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([table.text(name)]))))
-        for name in table.columns
-    ]
+    found = []
+    for name in table.columns:
+        spec = detect(name, pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([table.text(name)]))))
+        found.append(FieldSpec(name, "id") if spec.family == "number" and _numbers_rows(table.read(spec)) else spec)
+    return found
+
+
+def _numbers_rows(values: Values) -> bool:
+    """Whole numbers that all differ name records: how large they are says nothing."""
+    numbers = values.column.values
+    filled = numbers[~np.isnan(numbers)]
+    return (
+        len(filled) >= LEAST_NUMBERED
+        and len(np.unique(filled)) == len(numbers)
+        and bool((filled == np.floor(filled)).all())
+    )
 
 
 def _tells(values: Values) -> bool:

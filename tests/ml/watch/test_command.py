@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from einstein.ml.__main__ import main
@@ -68,6 +69,18 @@ def test_what_cannot_be_used_is_one_sentence(folder, capsys, change, said):
         given[given.index(name) + 1] = value
     assert main(given) == 2
     assert said in capsys.readouterr().err
+
+
+def test_row_numbers_beside_the_fields_are_no_fields(folder):
+    """pandas keeps the numbers of rows that were drawn from a larger table."""
+    REFERENCE.set_index(pd.Index(range(10_000, 10_000 + len(REFERENCE)))).to_parquet(folder / "reference.parquet")
+    for number, day in enumerate(days(POOL, 120, 7), start=1):
+        day.assign(row=range(50_000 * number, 50_000 * number + 120)).set_index("row").to_parquet(
+            folder / "days" / f"{number:04d}.parquet"
+        )
+    (folder / "days" / "0008.parquet").unlink()
+    assert main(arguments(folder)) == 0
+    assert (folder / "alerts.jsonl").read_text() == ""
 
 
 def test_a_trained_model_tells_which_fields_count(trained, table, tmp_path, folder):

@@ -213,3 +213,14 @@ def test_days_of_the_reference_tell_how_much_days_differ():
         line for number in range(30, 70) for line in watcher.look(day(number, 400)).lines if line["state"] == "opened"
     ]
     assert opened == []
+
+
+def test_record_names_that_grow_are_no_fault():
+    reference = REFERENCE.assign(customerID=range(1000, 1000 + len(REFERENCE)))
+    watcher = Watcher(reference, Settings("score"))
+    lines = [
+        line
+        for number, day in enumerate(days(POOL, 200, 6))
+        for line in watcher.look(day.assign(customerID=range(9_500 + 200 * number, 9_700 + 200 * number))).lines
+    ]
+    assert lines == []

@@ -40,14 +40,11 @@ class TextGauge(Gauge):
         spaced = bool(texts) and np.mean([bool(KINDS["spaces"].search(text)) for text in texts]) > 0.5
         words = [Stat("known words", 0.10, mean=True)] if spaced and len(shares) > 50 else []
         kinds = [Stat(name, 0.05) for name in KINDS]
-        return [
-            Stat("blank", 0.02),
-            Stat("repeated", 0.03),
-            Stat("length", 0.05, mean=True),
-            Stat("length spread", 0.035, mean=True),
-            *kinds,
-            *words,
-        ]
+        # Names of records grow longer as more are given out.
+        length = (
+            [Stat("length", 0.05, mean=True), Stat("length spread", 0.035, mean=True)] if self.spec.type != "id" else []
+        )
+        return [Stat("blank", 0.02), Stat("repeated", 0.03), *length, *kinds, *words]
 
     def fit(self, values: Values) -> TextGauge:
         super().fit(values)
