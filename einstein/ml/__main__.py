@@ -68,7 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--reasons", type=int, default=0, metavar="K")
     inspect = _command(commands, "inspect", _inspect, "say what a trained model is")
     inspect.add_argument("model", type=Path, metavar="DIR")
-    watch = _command(commands, "watch", _watch, "judge batch after batch of records and scores by a reference")
+    _watch_arguments(
+        _command(commands, "watch", _watch, "judge batch after batch of records and scores by a reference")
+    )
+    job = _command(commands, "job", _job, "train as a described job, telling progress as JSON lines")
+    job.add_argument("folder", type=Path, help="holds job.json and table.parquet; receives model/")
+    return parser
+
+
+def _watch_arguments(watch: argparse.ArgumentParser) -> None:
     watch.add_argument(
         "--reference",
         type=Path,
@@ -87,9 +95,6 @@ def _parser() -> argparse.ArgumentParser:
     watch.add_argument("--seasonality", choices=["weekly", "none"], default="weekly")
     watch.add_argument("--budget", type=float, default=0.1, help="false alarms per 100 batches")
     watch.add_argument("--ignore", action="append", default=[], metavar="COL")
-    job = _command(commands, "job", _job, "train as a described job, telling progress as JSON lines")
-    job.add_argument("folder", type=Path, help="holds job.json and table.parquet; receives model/")
-    return parser
 
 
 def _command(commands: Any, name: str, run: Any, words: str) -> argparse.ArgumentParser:

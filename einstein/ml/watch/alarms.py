@@ -24,6 +24,7 @@ class Alarm:
 
     @property
     def key(self) -> tuple[str, str | None]:
+        """Which alert it belongs to."""
         return self.scope, self.field
 
 

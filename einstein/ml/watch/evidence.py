@@ -75,6 +75,7 @@ class Surprise:
     log_p: np.ndarray
 
     def part(self, place: slice) -> Surprise:
+        """The stats of one gauge."""
         return Surprise(
             self.change[place], self.z[place], self.alone[place], self.alone_change[place], self.log_p[place]
         )

@@ -29,6 +29,7 @@ class Verdict:
 
     @property
     def is_worse(self) -> bool:
+        """Whether it is worse by more than chance and by enough to matter."""
         drop = self.usual - self.value if self.metric == "auc" else (self.value - self.usual) / max(self.usual, 1e-12)
         return self.z > LEAST_Z and drop > (LEAST_DROP if self.metric == "auc" else LEAST_RISE)
 
@@ -76,6 +77,7 @@ class Ranking:
         )
 
     def judge_realised(self, hit: np.ndarray, score: np.ndarray) -> Verdict | None:
+        """The figure for records whose outcome is known, (records,) each; None when too few of either kind have come."""
         if min(hit.sum(), len(hit) - hit.sum()) < LEAST_KNOWN:
             return None
         value = auc(hit, score)
@@ -83,6 +85,7 @@ class Ranking:
         return Verdict(value, self.realised_usual, float((self.realised_usual - value) / max(sd, 1e-9)), True, "auc")
 
     def accept(self, verdict: Verdict) -> None:
+        """Remember a quiet estimate: how much estimates differ from batch to batch."""
         self.past = [*self.past, verdict.value][-KEPT:]
 
 
@@ -106,6 +109,7 @@ class Errors:
         return cls(model, float(told.mean()), float(told.std()))
 
     def judge(self, features: np.ndarray) -> Verdict | None:
+        """The error to be expected of a batch, (records, fields); None when it holds too few."""
         if len(features) < LEAST_ROWS:
             return None
         value = self.model.mean_error(features)

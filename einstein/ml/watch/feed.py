@@ -12,10 +12,12 @@ from einstein.ml.watch.wording import plain
 
 
 def empty_alarm() -> Alarm:
+    """For a batch without records."""
     return Alarm("feed", "empty_batch", None, "critical", "The batch holds no records.", 1e6, "empty")
 
 
 def gone_alarm(name: str, table: Batch, specs: list[FieldSpec]) -> Alarm:
+    """For a field that is not there; a new field of nearly the same name is pointed out."""
     known = {spec.name for spec in specs}
     like = [other for other in table.columns if other not in known and plain(other) == plain(name)]
     hint = f" There is a field {like[0]} now; it may have been renamed." if like else ""

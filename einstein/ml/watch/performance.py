@@ -42,6 +42,7 @@ class Calibration:
         return cls(IsotonicRegression(out_of_bounds="clip").fit(score, hit))
 
     def chance(self, score: np.ndarray) -> np.ndarray:
+        """The chance of a yes of each score, (records,)."""
         return np.asarray(score if self.curve is None else self.curve.predict(score), dtype="float64")
 
 

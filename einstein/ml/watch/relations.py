@@ -43,6 +43,7 @@ class MeanGauge(Gauge):
         self.common = np.ones(len(stats), dtype=bool)
 
     def of(self, rows: dict[str, np.ndarray]) -> Measured:
+        """The means of values over single records, {stat: (records,)}."""
         return measured(
             {name: (float(values.mean()), float(len(values))) for name, values in rows.items() if len(values)},
             self.stats,
@@ -56,6 +57,7 @@ class Encoding:
     gauges: list[Gauge]
 
     def blocks(self) -> list[int]:
+        """How many columns each field gets."""
         return [len(gauge.levels[:ONE_HOT]) if isinstance(gauge, CategoryGauge) else 1 for gauge in self.gauges]
 
     def matrix(self, batch: dict[str, Values], rows: int) -> np.ndarray:
@@ -88,6 +90,7 @@ class Company:
         self.gauges: list[MeanGauge] = []
 
     def fit(self, batch: dict[str, Values], rows: int) -> Company:
+        """Learn on the reference; below 200 records or beyond 400 columns nothing is learnt."""
         widths = self.encoding.blocks()
         if rows < LEAST_ROWS or sum(widths) > MOST_COLUMNS or len(widths) < 2:
             return self
@@ -118,6 +121,7 @@ class Company:
         return self
 
     def measure(self, batch: dict[str, Values], rows: int) -> list[Measured]:
+        """One figure a gauge; none where nothing was learnt."""
         if not self.gauges:
             return []
         x = (self.encoding.matrix(batch, rows) - self.centre) / self.scale
@@ -162,6 +166,7 @@ class ScoreCompany:
         self.gauge: MeanGauge | None = None
 
     def fit(self, batch: dict[str, Values], values: Values, seed: int = 0) -> ScoreCompany:
+        """Learn on the reference; where fields hardly foretell the score, nothing is learnt."""
         known = ~np.isnan(values.column.values)
         rows = int(known.sum())
         if self.score is None or rows < LEAST_ROWS or not self.gauges or self.score.ranks.rank_sd < 0.05:
@@ -193,6 +198,7 @@ class ScoreCompany:
         return self
 
     def measure(self, batch: dict[str, Values], values: Values) -> Measured | None:
+        """How far the scores of a batch lie from what its fields foretell."""
         known = ~np.isnan(values.column.values)
         if self.gauge is None or self.score is None or not known.any():
             return None

@@ -57,6 +57,7 @@ class Volume:
         return float(np.exp(now - middle)) if strange else None
 
     def accept(self, rows: int, weekday: int) -> None:
+        """Remember a usual number."""
         if rows > 0:
             self.seen = [*self.seen, (weekday, float(np.log(rows)))][-KEPT:]
 

@@ -24,10 +24,12 @@ class Sight:
 
     @property
     def field(self) -> str:
+        """The name of the field."""
         return self.gauge.field
 
     @property
     def strength(self) -> float:
+        """The largest |z| of the alarming stats."""
         places = [place for place, stat in enumerate(self.gauge.stats) if stat.name in self.loud]
         return float(np.max(np.abs(self.surprise.z[places]), initial=0.0))
 
@@ -37,12 +39,14 @@ class Sight:
         return 0.0 if place is None or np.isnan(self.found.means[place]) else float(self.found.means[place])
 
     def usual(self, name: str) -> float:
+        """What of one stat is usual; raises `StopIteration` for one the gauge does not have."""
         place = next(number for number, stat in enumerate(self.gauge.stats) if stat.name == name)
         chosen = self.found.usual[place]
         return float(self.gauge.usual[place] if np.isnan(chosen) else chosen)
 
     @property
     def filled(self) -> np.ndarray:
+        """The numbers that are there, (filled records,); raises `TypeError` for a field of texts."""
         numbers = self.values.column.values
         return numbers[~np.isnan(numbers)]
 

@@ -10,6 +10,7 @@ from einstein.ml.watch.wording import day, number, percent
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
+    """Numbers outside the outer range, or dates long before or after."""
     for name, words in (("before", "lie long before"), ("after", "lie far after")):
         if name in sight.loud:
             ranks = sight.gauge.ranks  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from einstein.ml.watch.wording import shown
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
+    """One value in all filled records."""
     value = _only_value(sight)
     is_date = isinstance(sight.gauge, DateGauge)
     if value is None or (is_date and "repeated" not in sight.loud):

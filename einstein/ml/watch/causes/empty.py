@@ -7,6 +7,7 @@ from einstein.ml.watch.wording import percent
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
+    """No values, or fewer, or more than usual."""
     share = sight.share("blank")
     if share >= 0.999 and "blank" in sight.loud:
         return Cause("empty", f"{sight.field} is empty in all {len(sight.values.column):,} records.")

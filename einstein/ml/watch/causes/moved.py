@@ -12,6 +12,7 @@ from einstein.ml.watch.wording import number, percent
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
+    """The direction, the spread or the mix, whichever alarms."""
     if isinstance(sight.gauge, CategoryGauge):
         changes = {
             level: sight.found.facts.get("share", {}).get(level, 0.0) - usual

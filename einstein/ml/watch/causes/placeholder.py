@@ -17,6 +17,7 @@ LUMP = 0.8  # of the values beyond the range are one value
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
+    """One value that was rare and is not, or that lies alone beyond the range."""
     if "repeated" not in sight.loud and "new" not in sight.loud:
         return _lump_beyond(sight)
     if isinstance(sight.gauge, CategoryGauge):

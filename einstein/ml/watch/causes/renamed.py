@@ -10,6 +10,7 @@ from einstein.ml.watch.wording import percent, plain
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
+    """An unseen answer that is a known one respelt, or as common as one that vanished."""
     if not isinstance(sight.gauge, CategoryGauge):
         return None
     share, unseen = sight.found.facts.get("share", {}), sight.found.facts.get("unseen", {})

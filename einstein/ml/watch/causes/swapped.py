@@ -16,6 +16,7 @@ SWAP_GAIN = 0.35  # two fields are swapped when each is that much nearer to the 
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
+    """Another alarming field whose past fits this one, and the other way round."""
     for other in others:
         if type(other.gauge) is not type(sight.gauge):
             if _strayed(sight, other) or _strayed(other, sight):

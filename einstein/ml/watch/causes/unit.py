@@ -17,6 +17,7 @@ SAME_FACTOR = 0.10  # by how much quantiles may miss what the factor foretells, 
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
+    """One factor at all quantiles; below 0 it is a sign."""
     before, now = _as_numbers(sight)
     if len(now) < 20 or len(before) < 20:
         return None

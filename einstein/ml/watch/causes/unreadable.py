@@ -8,6 +8,7 @@ from einstein.ml.watch.wording import percent
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
+    """Filled values that are no number or date."""
     if "unreadable" not in sight.loud:
         return None
     kind = "date" if isinstance(sight.gauge, DateGauge) else "number"

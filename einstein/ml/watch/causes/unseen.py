@@ -7,6 +7,7 @@ from einstein.ml.watch.wording import percent
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
+    """Answers of no known kind."""
     if not ({"unseen", "new"} & sight.loud):
         return None
     unseen = sight.found.facts.get("unseen", {})

@@ -55,6 +55,7 @@ class Gauge:
 
     @property
     def field(self) -> str:
+        """The name of the field."""
         return self.spec.name
 
     def fit(self, values: Values) -> Gauge:

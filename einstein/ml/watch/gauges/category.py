@@ -30,6 +30,7 @@ class CategoryGauge(Gauge):
         return [Stat("blank", 0.02), Stat("unseen", 0.01), Stat("new", 0.01), *known, Stat("rest", 0.04)]
 
     def fit(self, values: Values) -> CategoryGauge:
+        """Known shares, less what will be unseen by nature."""
         super().fit(values)
         names = [stat.name for stat in self.stats]
         unseen, rest = names.index("unseen"), names.index("rest")
