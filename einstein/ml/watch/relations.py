@@ -86,7 +86,13 @@ class Company:
     """
 
     def __init__(self, gauges: list[Gauge]) -> None:
-        self.encoding = Encoding([gauge for gauge in gauges if isinstance(gauge, NumberGauge | CategoryGauge)])
+        self.encoding = Encoding(
+            [
+                gauge
+                for gauge in gauges
+                if isinstance(gauge, NumberGauge) or (isinstance(gauge, CategoryGauge) and gauge.levels)
+            ]
+        )
         self.gauges: list[MeanGauge] = []
 
     def fit(self, batch: dict[str, Values], rows: int) -> Company:
