@@ -45,7 +45,6 @@ INSIDE = {
 }  # fmt: skip
 DRAWN = "document.fonts.status == 'loaded' && [...document.querySelectorAll('[data-figure]')].every(chart => chart.querySelector('.main-svg'))"
 WIDTHS, SCHEMES = (1280, 360), ("light", "dark")
-SETTLED_MS = 350  # colours take 140 ms from one scheme to the other
 # The themes differ in colours and in nothing else that a rule could look at.
 RULES = {"light": "", "dark": "runOnly: ['color-contrast'], "}
 OUT_OF_RANGE = """
@@ -353,10 +352,7 @@ class Artist:
     def draw(self, name: str, path: str) -> None:
         for scheme in self.schemes:
             self.page.emulate_media(color_scheme=scheme)
-            if scheme == SCHEMES[0] or "EINSTEIN_PICTURES" in os.environ:
-                self.page.goto(self.base + path)
-            else:
-                self.page.wait_for_timeout(SETTLED_MS)
+            self.page.goto(self.base + path)
             self.page.wait_for_function(DRAWN)
             self.judge(f"{name}-{self.width}-{scheme}", scheme)
 
