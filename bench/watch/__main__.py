@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 from scipy.stats import chi2
@@ -25,6 +26,7 @@ SIZES = [50, 150, 500, 2000]
 MANNERS = [(0.0, 0.0, False), (0.05, 0.0, True), (0.1, 0.4, True)]  # wander, carry, weekly
 MOST_FALSE = 0.1
 MOST_MS = 50.0
+SPAWN = get_context("spawn")  # a forked child of a process in which OpenMP has run hangs
 WIDE = ["telco", "bank", "kc_house"]
 
 
@@ -56,7 +58,7 @@ def clean(seed: int, quick: bool) -> bool:
         for place, plan in enumerate(plans[::4])
     ]
     plans = plans[::10] if quick else plans
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, SPAWN) as pool:
         found = list(pool.map(watch_clean, plans, chunksize=len(MANNERS)))
     days, opened = DAYS * len(found), sum(one.opened for one in found)
     bound = 100 * chi2.ppf(0.95, 2 * (opened + 1)) / 2 / days
@@ -97,7 +99,7 @@ def faults(seed: int, quick: bool) -> bool:
         for rows in SIZES
         for place, (wander, weekly) in enumerate([(0.05, True), (0.08, False)])
     ]
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, SPAWN) as pool:
         found = [caught for group in pool.map(watch_faults, plans[::5] if quick else plans) for caught in group]
     by_kind: dict[str, dict[int, list[Caught]]] = defaultdict(lambda: defaultdict(list))
     for one in found:
