@@ -69,10 +69,12 @@ def test_a_new_slot_is_looked_at_when_it_can_be_late(asleep, settings):
     assert Watch.objects.get().next_check_at <= timezone.now() + timedelta(seconds=30)
 
 
-def test_a_paused_prediction_closes_its_alerts_without_a_word(asleep):
+@pytest.mark.parametrize(("what", "state"), [("prediction", "paused"), ("dataset", "deleted")])
+def test_what_was_paused_or_deleted_closes_its_alerts_without_a_word(asleep, what, state):
     Alert.objects.create(prediction=asleep, check_kind="scores_normal", severity="warning", title="Odd", answers={})
-    asleep.state = "paused"
-    asleep.save()
+    stopped = asleep if what == "prediction" else asleep.dataset
+    stopped.state = state
+    stopped.save()
     assert check_due() == 1
     assert Alert.objects.get().state == "resolved"
     assert check_due() == 0

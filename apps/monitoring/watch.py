@@ -13,7 +13,7 @@ from apps.monitoring.checks import Facts, Finding, registry
 from apps.monitoring.models import OPEN_STATES, Alert, AlertEvent, Observation, Watch
 from apps.monitoring.notify import tell_opened, tell_resolved
 from apps.predictions.models import Prediction
-from apps.runs.models import Run
+from apps.runs.models import LIVE, Run
 from apps.scoring.models import ScoringRun
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
@@ -23,7 +23,6 @@ logger = logging.getLogger("einstein.monitoring")
 BATCH = 100
 USUAL_RUNS = 10
 LONGEST_SLEEP = timedelta(hours=6)  # a watch that nothing wakes looks again after this, to be sure
-AT_WORK = {"queued", "dispatched", "running"}
 
 
 def check_due() -> int:
@@ -71,7 +70,7 @@ def next_look(facts: Facts, alerts: list[Alert]) -> datetime:
         alert.opened_at + timedelta(seconds=settings.GROUPING_SECONDS) for alert in alerts if alert.told_at is None
     ]
     moments += [alert.snoozed_until for alert in alerts if alert.state == "snoozed" and alert.snoozed_until]
-    if facts.last_attempt and facts.last_attempt["state"] in AT_WORK:
+    if facts.last_attempt and facts.last_attempt["state"] in LIVE:
         moments.append(soon)
     return max(soon, min(moment for moment in moments if moment > facts.now))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pandas as pd
 import pytest
 
@@ -11,9 +9,6 @@ from tests.e2e.clicks import Clicker, answer_the_wizard, sign_up
 from tests.e2e.conftest import DATA
 from tests.e2e.places import KEY, PLACES, Place
 from tests.e2e.stack import wait_for
-
-# One place of each nature goes the whole way every time, all six with EINSTEIN_EVERY_PLACE=1.
-WHOLE_WAY = {"postgresql", "salesforce", "url"}
 
 
 def customers() -> pd.DataFrame:
@@ -125,12 +120,6 @@ def test_from_a_source_over_three_readings_and_a_training_to_scores_in_the_same_
         f"{place.title}: three readings with changed, new, gone, renamed, dropped and added things", click.words
     )
 
-    if place.kind in WHOLE_WAY or "EINSTEIN_EVERY_PLACE" in os.environ:
-        train_and_bring_back(stack, click, place, company, record_property)
-
-
-def train_and_bring_back(stack, click: Clicker, place: Place, company: str, record_property) -> None:
-    page = click.page
     answer_the_wizard(click, "Customer churn", known="1,399", open_records="202")
     # Two settings tried instead of a minute's search: what is shown here is the way, not the model.
     stack.sql(

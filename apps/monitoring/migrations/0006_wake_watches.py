@@ -12,7 +12,8 @@ WITH ended AS (
     RETURNING runs_run.subject_id
 ), silent AS (
     SELECT a.prediction_id FROM monitoring_alert a JOIN predictions_prediction p ON p.id = a.prediction_id
-     WHERE a.state IN ('open', 'acknowledged', 'snoozed') AND p.state <> 'active'
+      LEFT JOIN datasets_dataset d ON d.id = p.dataset_id
+     WHERE a.state IN ('open', 'acknowledged', 'snoozed') AND (p.state <> 'active' OR d.state IS DISTINCT FROM 'active')
 )
 UPDATE monitoring_watch SET next_check_at = now()
  WHERE monitoring_watch.prediction_id IN (SELECT subject_id FROM ended UNION SELECT silent.prediction_id FROM silent)
