@@ -52,7 +52,7 @@ def watch_clean(plan: Plan) -> Clean:
     days = days_of(plan, found)
     watcher = Watcher(found.reference, Settings(SCORE))
     began = time.perf_counter()
-    opened = [line for day in days for line in alarms(watcher.look(day).lines)]
+    opened = [line for day in days for line in alarms(watcher.look(day))]
     return Clean(
         plan,
         len(opened),
@@ -84,7 +84,7 @@ def _break(fault: Fault, plan: Plan, found: Subject, days: list[pd.DataFrame], w
         broken = fault.break_it(day, found, name, random, days[AFTER - 1])
         if again and name in broken and len(broken):
             broken = broken.assign(**{SCORE: found.score(broken[list(found.pool.columns)])})
-        lines = alarms(going.look(broken).lines, ("opened", "open"))
+        lines = alarms(going.look(broken), ("opened", "open"))
         hits.append(bool(lines))
         first = first or (lines[0] if lines else None)
     named = first["field"] in name.split("\x00") if first and name and fault.needs != "segment" else None

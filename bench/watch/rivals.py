@@ -16,8 +16,8 @@ from bench.watch.faults import FAULTS, fields_for
 from bench.watch.ours import AFTER, alarms, branch
 from bench.watch.streams import Plan, days_of
 from bench.watch.tables import SCORE, subject
+from einstein.ml.distances import psi, shares_of
 from einstein.ml.watch import Settings, Watcher
-from einstein.ml.watch.distances import psi, shares_of
 
 HERE = Path(__file__).parent
 TABLES, SIZES, CLEAN = ["telco", "kc_house", "marketing"], [150, 500, 1500], 10
@@ -70,8 +70,8 @@ def _ours(
     for day in before:
         watcher.look(day)
     start = branch(watcher)
-    said = [bool(alarms(watcher.look(day).lines)) for day in clean]
-    return said + [bool(alarms(branch(start).look(day).lines)) for day in faulty]
+    said = [bool(alarms(watcher.look(day))) for day in clean]
+    return said + [bool(alarms(branch(start).look(day))) for day in faulty]
 
 
 def _psi_rule(reference: pd.DataFrame, day: pd.DataFrame) -> bool:

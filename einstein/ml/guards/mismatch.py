@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from einstein.ml.columns import Column
+from einstein.ml.distances import js_distance
 from einstein.ml.guards.base import Finding, Guard, Subject
 
 LEAST_SCORED = 500
@@ -52,8 +53,7 @@ def divergence(first: Column, second: Column) -> float:
         for column in (first, second):
             codes = np.array([place[level] for level in column.levels], dtype=int)[column.codes[column.codes >= 0]]
             shares.append(np.bincount(codes, minlength=len(levels)) / max(1, len(codes)))
-    middle = (shares[0] + shares[1]) / 2
-    return float(sum(0.5 * np.sum(part[part > 0] * np.log2(part[part > 0] / middle[part > 0])) for part in shares))
+    return js_distance(shares[0], shares[1], base=2) ** 2
 
 
 GUARD = Mismatch()

@@ -107,4 +107,4 @@ def _look(watcher: Watcher, path: Path) -> Iterator[dict[str, Any]]:
         )
         yield from watcher.refuse(alarm)
         return
-    yield from watcher.look(table).lines
+    yield from watcher.look(table)

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from einstein.ml.watch.evidence import root_likelihood
 from einstein.ml.watch.table import Batch
 
 KEPT = 60  # batches whose content is remembered
@@ -101,8 +102,7 @@ class Content:
             return False
         usual = min(max(usual, 0.5 / max(rows, self.size)), 1 - 1e-9)
         effective = 1 / (1 / rows + spread**2 / (usual * (1 - usual)))
-        gain = share * np.log(share / usual) + ((1 - share) * np.log((1 - share) / (1 - usual)) if share < 1 else 0.0)
-        return bool(np.sqrt(2 * effective * gain) > LEAST_Z)
+        return bool(root_likelihood(np.array(share), np.array(usual), np.array(effective)) > LEAST_Z)
 
     def _of_the_reference(self, rows: int) -> float:
         """How many records repeat among as many of the reference."""

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri_exp, stdtr
+from scipy.special import stdtr
 
 from einstein.ml.watch.gauges.base import Gauge, Measured
 
@@ -34,7 +34,7 @@ class Panel:
         sizes = [len(gauge.stats) for gauge in gauges]
         edges = np.cumsum([0, *sizes])
         self.parts = [slice(edges[place], edges[place + 1]) for place in range(len(gauges))]
-        self.starts, self.owner = edges[:-1], np.repeat(np.arange(len(gauges)), sizes)
+        self.owner = np.repeat(np.arange(len(gauges)), sizes)
         self.usual, self.sd, self.known = (_flat(gauges, name) for name in ("usual", "sd", "known"))
         self.least = _flat(gauges, "least")
         self.is_mean, self.trial, self.common = (
@@ -179,7 +179,7 @@ class History:
         z = np.where(
             self.panel.is_mean,
             change / self.panel.sd * np.sqrt(size),
-            _root_likelihood(usual + change, usual, known, size),
+            root_likelihood(usual + change, (usual * known + 0.5) / (known + 1), size),
         )
         uncertain = tau2 * window.carry * size  # the part of the variance that tau is
         freedom = (PRIOR + self.batches) / np.maximum(uncertain**2, 1e-6)
@@ -213,17 +213,10 @@ def _flat(gauges: list[Gauge], name: str) -> np.ndarray:
     )
 
 
-def _root_likelihood(share: np.ndarray, usual: np.ndarray, known: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Signed root of the likelihood ratio of a binomial share against the usual one, over `size` effective records."""
-    expected = np.clip((usual * known + 0.5) / (known + 1), 1e-9, 1 - 1e-9)
-    share = np.clip(share, 0.0, 1.0)
+def root_likelihood(share: np.ndarray, expected: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Signed root of the likelihood ratio of a binomial share against the expected one, over `size` effective records; any one shape."""
+    expected, share = np.clip(expected, 1e-9, 1 - 1e-9), np.clip(share, 0.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        gain = np.where(share > 0, share * np.log(share / expected), 0.0) + np.where(
-            share < 1, (1 - share) * np.log((1 - share) / (1 - expected)), 0.0
-        )
-    return np.sign(share - expected) * np.sqrt(2 * size * np.maximum(gain, 0.0))
-
-
-def as_z(log_p: float) -> float:
-    """A two-sided log p as the normal z that says the same."""
-    return float(-ndtri_exp(min(log_p, -1e-12) - np.log(2)))
+        there = np.where(share > 0, share * np.log(share / expected), 0.0)
+        missing = np.where(share < 1, (1 - share) * np.log((1 - share) / (1 - expected)), 0.0)
+    return np.sign(share - expected) * np.sqrt(2 * size * np.maximum(there + missing, 0.0))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from einstein.ml.schema import FieldSpec
 from einstein.ml.watch.alarms import Alarm
 from einstein.ml.watch.content import Repeats
@@ -54,9 +52,8 @@ def repeat_alarms(repeats: Repeats, key: str | None) -> list[Alarm]:
     return []
 
 
-def volume_alarm(rows: int, factor: float, usual: tuple[float, float]) -> Alarm:
-    """`usual` are the lowest and the highest usual logarithm of the number of records."""
-    words = f"{rows:,} records arrived; about {np.exp(sum(usual) / 2):,.0f} are usual."
-    return Alarm(
-        "feed", "volume", None, "warning", words + (" The batch may be cut off." if factor < 1 else ""), 50.0, "volume"
-    )
+def volume_alarm(rows: int, factor: float) -> Alarm:
+    """`factor` is how many times the usual number it is."""
+    cut = " The batch may be cut off." if factor < 1 else ""
+    words = f"{rows:,} records arrived; about {rows / factor:,.0f} are usual.{cut}"
+    return Alarm("feed", "volume", None, "warning", words, 50.0, "volume")

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from scipy.stats import rankdata
 
 from einstein.ml.auc import auc
-from einstein.ml.types.numbers import to_number
+from einstein.ml.schema import FieldSpec
 from einstein.ml.watch.table import Batch
 
 FORETOLD = 0.6  # area under the curve from which a field of two answers may be what the score foretells
@@ -61,11 +61,8 @@ def _is(texts: pa.Array, answer: str) -> np.ndarray:
 
 
 def _numbers(table: Batch, name: str, positive: str | None) -> np.ndarray:
+    """1 for the positive answer and 0 for others, or the field as numbers; NaN for blank."""
+    if positive is None:
+        return table.read(FieldSpec(name, "number")).column.values
     texts = table.text(name)
-    if positive is not None:
-        blank = np.asarray(pc.is_null(texts).to_numpy(zero_copy_only=False), dtype=bool)
-        return np.where(blank, np.nan, _is(texts, positive).astype("float64"))
-    encoded = texts.dictionary_encode()
-    known = [to_number(text.strip()) for text in encoded.dictionary.to_pylist()]
-    numbers = np.array([np.nan if number is None else number for number in known] + [np.nan], dtype="float64")
-    return numbers[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
+    return np.where(np.asarray(pc.is_null(texts)), np.nan, _is(texts, positive).astype("float64"))

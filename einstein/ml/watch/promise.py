@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,8 +47,10 @@ class Promise:
         features = learnt.score_company.matrix(learnt.values, learnt.rows)
         return cls(outcome, Errors.fit(came[there], scores[there], features[there], seed))
 
-    def alarms(self, batch: Batch, scores: np.ndarray, features: np.ndarray, causes: list[str]) -> list[Alarm]:
-        """`scores` (records,) with NaN for blank, `features` (records, fields), `causes` the fields that alarm, strongest first."""
+    def alarms(
+        self, batch: Batch, scores: np.ndarray, features: Callable[[], np.ndarray], causes: list[str]
+    ) -> list[Alarm]:
+        """`scores` (records,) with NaN for blank, `features` gives (records, fields) when asked, `causes` the fields that alarm, strongest first."""
         told = [verdict for verdict in self._verdicts(batch, scores, features) if verdict is not None]
         worse = [verdict for verdict in told if verdict.is_worse]
         if worse:
@@ -56,9 +59,9 @@ class Promise:
             self.measure.accept(told[0])
         return []
 
-    def _verdicts(self, batch: Batch, scores: np.ndarray, features: np.ndarray) -> list[Verdict | None]:
+    def _verdicts(self, batch: Batch, scores: np.ndarray, features: Callable[[], np.ndarray]) -> list[Verdict | None]:
         if isinstance(self.measure, Errors):
-            return [self.measure.judge(features)]
+            return [self.measure.judge(features())]
         known = ~np.isnan(scores)
         found = [self.measure.judge(scores[known])]
         if self.outcome.field in batch.columns:
@@ -76,4 +79,4 @@ def _alarm(verdict: Verdict, causes: list[str]) -> Alarm:
         words = f"The predictions {how} less right: they miss by {verdict.value:.4g} on average instead of {verdict.usual:.4g} (performance, mean absolute error)."
     because = f" It comes with changes of {', '.join(causes[:3])}." if causes else " No single field explains it."
     check = "performance_realised" if verdict.realised else "performance_estimated"
-    return Alarm("performance", check, None, "warning", words + because, verdict.z, "performance", {"fields": causes})
+    return Alarm("performance", check, None, "warning", words + because, verdict.z, "performance")

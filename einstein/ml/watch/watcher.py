@@ -6,7 +6,7 @@ must also be large enough to matter. Faults of the feed itself (fields gone, a b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,10 +34,8 @@ NOW_CAP = 0.12**2  # how much of tau squared one batch alone may claim for itsel
 KEPT = 60  # batches that the tau of all fields goes back to
 STILL = 3.0  # an open alert is not over while the batch alone says so much
 SAME_WAY = 1.5  # a window alarms only while its newest batch leans the same way
-LEAST_FIELDS, MEDIAN_TO_MEAN = (
-    4,
-    1.2,
-)  # fields before their middle one speaks for all; by how much a mean of few chi-squares exceeds its median
+LEAST_FIELDS = 4  # fields before their middle one speaks for all
+MEDIAN_TO_MEAN = 1.2  # by how much a mean of few chi-squares exceeds its median
 LEAST_TOGETHER = 100  # records before how fields go together can be judged
 LIGHT = 0.02  # share of the effect below which a field is hardly used
 PLAIN_KINDS = {"empty", "constant", "unit", "swapped"}  # causes that explain others, so they are named first
@@ -59,15 +57,6 @@ class Settings:
     ignore: tuple[str, ...] = ()
     outcome: str | None = None  # the field with what came true, if the reference has it
     seed: int = 0
-
-
-@dataclass
-class Seen:
-    """What one batch showed: lines for alerts.jsonl, and per field what was measured."""
-
-    lines: list[dict[str, Any]]
-    measured: dict[str, Measured | None] = field(default_factory=dict)
-    rows: int = 0
 
 
 @dataclass
@@ -116,11 +105,11 @@ class Watcher:
         """What the p-value of one stat must stay below for the budget to hold."""
         return self.settings.budget / 100 / max(1, len(self.panel.usual) * len(WINDOWS))
 
-    def look(self, batch: pa.Table | pd.DataFrame, day: int | None = None) -> Seen:
-        """Judge the next batch; `day` is its day of the week, else told from a date that all its records share, else counted."""
+    def look(self, batch: pa.Table | pd.DataFrame, day: int | None = None) -> list[dict[str, Any]]:
+        """Judge the next batch; lines for alerts.jsonl. `day` is its day of the week, else told from a date that all its records share, else counted."""
         table = Batch.of(batch)
         if table.rows == 0:
-            return Seen(self.refuse(empty_alarm()))
+            return self.refuse(empty_alarm())
         if not self._begun:
             self._begin(table)
         self.number += 1
@@ -130,8 +119,7 @@ class Watcher:
         alarms += self._relation_alarm(look, explained) + self._score_alarm(look, explained)
         alarms += self._performance_alarm(look, alarms)
         alarms.sort(key=lambda alarm: (ORDER[alarm.scope], GRAVITY[alarm.severity], -alarm.strength))
-        names = [gauge.field for gauge in self.learnt.gauges]
-        return Seen(self._followed(alarms, look), dict(zip(names, look.found, strict=False)), table.rows)
+        return self._followed(alarms, look)
 
     def refuse(self, alarm: Alarm) -> list[dict[str, Any]]:
         """A batch with nothing in it to judge: one alarm, and whatever is open stays so."""
@@ -185,9 +173,9 @@ class Watcher:
     def _feed_alarms(self, look: Look, day: int | None) -> list[Alarm]:
         weekday, rows = self._weekday(look.values) if day is None else day, look.table.rows
         found = repeat_alarms(self.content.look(look.table, self.number), self.content.key)
-        factor, usual = self.volume.factor(rows, weekday), self.volume.usual(weekday)
-        if factor is not None and usual is not None:
-            return [*found, volume_alarm(rows, factor, usual)]
+        factor = self.volume.factor(rows, weekday)
+        if factor is not None:
+            return [*found, volume_alarm(rows, factor)]
         self.volume.accept(rows, weekday)
         return found
 
@@ -239,9 +227,13 @@ class Watcher:
         """What the scores promise, and what came true; the alarmed fields are named as its cause."""
         if self.promise is None or look.scores is None:
             return []
-        features = self.learnt.score_company.matrix(look.values, look.table.rows)
         causes = [alarm.field for alarm in alarms if alarm.scope in {"field", "relation"} and alarm.field]
-        return self.promise.alarms(look.table, look.scores.column.values, features, causes)
+        return self.promise.alarms(
+            look.table,
+            look.scores.column.values,
+            lambda: self.learnt.score_company.matrix(look.values, look.table.rows),
+            causes,
+        )
 
     def _begin(self, table: Batch) -> None:
         """What only the first batch tells: which field is the outcome, and whether a batch is a day of the reference."""

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from einstein.ml import distances
 from einstein.ml.auc import auc
-from einstein.ml.watch import distances
 from einstein.ml.watch.performance import Calibration, ErrorModel, estimated_auc
 from tests.ml.watch.streams import DATA
 

@@ -22,12 +22,12 @@ def watched(rows: int = 200, clean: int = 8, **settings: object) -> tuple[Watche
     watcher = Watcher(REFERENCE, Settings("score", **settings))
     stream = days(POOL, rows, clean + 5)
     for day in stream[:clean]:
-        assert not loud(watcher.look(day).lines)
+        assert not loud(watcher.look(day))
     return watcher, stream[clean:]
 
 
 def first_line(broken: pd.DataFrame, watcher: Watcher) -> dict:
-    lines = loud(watcher.look(broken).lines)
+    lines = loud(watcher.look(broken))
     assert lines, "nothing was noticed"
     return lines[0]
 
@@ -35,7 +35,7 @@ def first_line(broken: pd.DataFrame, watcher: Watcher) -> dict:
 @pytest.mark.parametrize("rows", [50, 200, 450])
 def test_forty_clean_days_raise_no_alarm(rows):
     watcher = Watcher(REFERENCE, Settings("score"))
-    assert [line for day in days(POOL, rows, 40) for line in watcher.look(day).lines] == []
+    assert [line for day in days(POOL, rows, 40) for line in watcher.look(day)] == []
 
 
 HARMLESS = {
@@ -51,7 +51,7 @@ HARMLESS = {
 @pytest.mark.parametrize("change", HARMLESS)
 def test_a_harmless_change_is_none(change):
     watcher, rest = watched()
-    assert [line for day in rest for line in watcher.look(HARMLESS[change](day)).lines] == []
+    assert [line for day in rest for line in watcher.look(HARMLESS[change](day))] == []
 
 
 BROKEN = {
@@ -69,7 +69,7 @@ BROKEN = {
     "renamed answer": (lambda day: day.assign(Contract=day.Contract.replace("Two year", "24 months")), "Contract", "renamed"),
     "other capitals": (lambda day: day.assign(Contract=day.Contract.str.upper()), "Contract", "written otherwise"),
     "a new answer": (lambda day: day.assign(Contract=day.Contract.where(day.index % 10 > 0, "Weekly")), "Contract", "never seen"),
-    "two fields swapped": (lambda day: day.assign(tenure=day.MonthlyCharges, MonthlyCharges=day.tenure + 60), "tenure", ""),
+    "two fields swapped": (lambda day: day.assign(tenure=day.MonthlyCharges, MonthlyCharges=day.tenure), "tenure", "tenure and MonthlyCharges seem to be swapped"),
     "two answers swapped": (lambda day: day.assign(Contract=day.PaymentMethod, PaymentMethod=day.Contract), "Contract", "swapped"),
     "moved": (lambda day: day.assign(MonthlyCharges=day.MonthlyCharges + 30), "MonthlyCharges", "moved higher"),
     "shuffled": (lambda day: day.assign(TotalCharges=day.TotalCharges.to_numpy()[np.random.default_rng(0).permutation(len(day))]), "TotalCharges", "no longer goes together"),
@@ -90,9 +90,7 @@ def test_a_broken_batch_is_told_at_once_with_its_field_and_its_kind(fault):
     break_it, field, words = BROKEN[fault]
     line = first_line(break_it(rest[0]), watcher)
     assert line["state"] == "opened" and words in line["message"]
-    assert field in {line["field"], None} or (
-        fault == "two fields swapped" and line["field"] in {"tenure", "MonthlyCharges"}
-    )
+    assert line["field"] == field
 
 
 @pytest.mark.parametrize(
@@ -113,24 +111,18 @@ def test_a_batch_that_came_before_is_told_in_whatever_order_it_comes():
 
 
 def test_records_drawn_again_and_again_are_no_fault():
-    small = POOL.iloc[:150]
+    small, random = POOL.iloc[:150], np.random.default_rng(0)
     watcher = Watcher(REFERENCE, Settings("score"))
-    random = np.random.default_rng(0)
-    for _ in range(20):
-        day = small.iloc[random.choice(len(small), 300)].reset_index(drop=True)
-        assert "feed" not in {line["check"].split("_")[0] for line in watcher.look(day).lines}
-        assert not [
-            line
-            for line in watcher.look(day.iloc[::-1]).lines
-            if line["check"] in {"repeated_keys", "duplicated_batch"}
-        ]
+    drawn = [small.iloc[random.choice(len(small), 300)].reset_index(drop=True) for _ in range(20)]
+    lines = [line for day in drawn for line in watcher.look(day)]
+    assert not {line["check"] for line in lines} & {"repeated_keys", "duplicated_batch", "stale_batch"}
 
 
 def test_an_alert_opens_once_stays_open_and_is_resolved_when_it_is_over():
     watcher, rest = watched()
     broken = [day.assign(tenure=day.tenure * 100) for day in rest[:2]]
     states = [
-        [line["state"] for line in watcher.look(day).lines if line["field"] == "tenure"]
+        [line["state"] for line in watcher.look(day) if line["field"] == "tenure"]
         for day in [*broken, rest[2], rest[3]]
     ]
     assert states == [["opened"], ["open"], ["resolved"], []]
@@ -139,15 +131,15 @@ def test_an_alert_opens_once_stays_open_and_is_resolved_when_it_is_over():
 def test_a_slow_drift_too_small_for_one_day_is_told_within_five():
     watcher, rest = watched(rows=100, clean=15)
     moved = [day.assign(MonthlyCharges=day.MonthlyCharges + 0.45 * POOL.MonthlyCharges.std()) for day in rest]
-    assert any(line["field"] == "MonthlyCharges" for day in moved for line in loud(watcher.look(day).lines))
+    assert any(line["field"] == "MonthlyCharges" for day in moved for line in loud(watcher.look(day)))
 
 
 def test_drift_of_a_field_the_model_hardly_uses_is_a_note_but_a_gross_fault_of_it_is_a_warning():
     watcher, rest = watched(importance={"tenure": 0.9, "MonthlyCharges": 0.001})
-    mild = watcher.look(rest[0].assign(MonthlyCharges=rest[0].MonthlyCharges + 30)).lines
+    mild = watcher.look(rest[0].assign(MonthlyCharges=rest[0].MonthlyCharges + 30))
     assert [line["severity"] for line in mild if line["field"] == "MonthlyCharges"] == ["info"]
     watcher, rest = watched(importance={"tenure": 0.9, "MonthlyCharges": 0.001})
-    gross = watcher.look(rest[0].assign(MonthlyCharges=rest[0].MonthlyCharges * 100)).lines
+    gross = watcher.look(rest[0].assign(MonthlyCharges=rest[0].MonthlyCharges * 100))
     assert [line["severity"] for line in gross if line["field"] == "MonthlyCharges"] == ["warning"]
 
 
@@ -172,9 +164,9 @@ def test_a_drop_of_performance_is_told_with_the_field_behind_it():
     reference, later = (pd.read_csv(DATA / "watch" / f"car_loan_{name}.csv.gz") for name in ("reference", "later"))
     later = later.drop(columns="repaid")
     watcher = Watcher(reference, Settings("y_pred_proba", weekly=False))
-    quiet = [watcher.look(later.iloc[place : place + 200]).lines for place in range(0, 1200, 200)]
+    quiet = [watcher.look(later.iloc[place : place + 200]) for place in range(0, 1200, 200)]
     assert quiet == [[]] * 6
-    lines = loud(watcher.look(later.iloc[1300:2500]).lines)
+    lines = loud(watcher.look(later.iloc[1300:2500]))
     assert [line["field"] for line in lines if line["field"]] == ["car_value"]
     told = [line for line in lines if line["check"] == "performance_estimated"]
     assert told and "car_value" in told[0]["message"]
@@ -183,12 +175,12 @@ def test_a_drop_of_performance_is_told_with_the_field_behind_it():
 def test_realised_performance_is_told_when_outcomes_come():
     reference, later = (pd.read_csv(DATA / "watch" / f"car_loan_{name}.csv.gz") for name in ("reference", "later"))
     watcher = Watcher(reference, Settings("y_pred_proba", outcome="repaid", weekly=False))
-    assert not [line for line in watcher.look(later.iloc[:1000]).lines if line["check"] == "performance_realised"]
+    assert not [line for line in watcher.look(later.iloc[:1000]) if line["check"] == "performance_realised"]
     random = np.random.default_rng(0)
     wrong = later.iloc[:1000].assign(
         repaid=lambda table: np.where(random.random(1000) < 0.3, 1 - table.repaid, table.repaid)
     )
-    assert [line for line in watcher.look(wrong).lines if line["check"] == "performance_realised"]
+    assert [line for line in watcher.look(wrong) if line["check"] == "performance_realised"]
 
 
 def test_days_of_the_reference_tell_how_much_days_differ():
@@ -209,9 +201,7 @@ def test_days_of_the_reference_tell_how_much_days_differ():
 
     reference = pd.concat([day(number, 200) for number in range(30)], ignore_index=True)
     watcher = Watcher(reference, Settings("score"))
-    opened = [
-        line for number in range(30, 70) for line in watcher.look(day(number, 400)).lines if line["state"] == "opened"
-    ]
+    opened = [line for number in range(30, 70) for line in watcher.look(day(number, 400)) if line["state"] == "opened"]
     assert opened == []
 
 
@@ -221,6 +211,6 @@ def test_record_names_that_grow_are_no_fault():
     lines = [
         line
         for number, day in enumerate(days(POOL, 200, 6))
-        for line in watcher.look(day.assign(customerID=range(9_500 + 200 * number, 9_700 + 200 * number))).lines
+        for line in watcher.look(day.assign(customerID=range(9_500 + 200 * number, 9_700 + 200 * number)))
     ]
     assert lines == []
