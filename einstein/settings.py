@@ -106,6 +106,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.workspaces.middleware.WorkspaceScope",
+    "apps.monitoring.installation.clock_is_watched",
 ]
 
 ROOT_URLCONF = "einstein.urls"
@@ -220,6 +221,7 @@ LEASE_SECONDS = env.int("EINSTEIN_LEASE_SECONDS", default=20)
 CHECK_SECONDS = env.int("EINSTEIN_CHECK_SECONDS", default=60)
 GROUPING_SECONDS = env.int("EINSTEIN_GROUPING_SECONDS", default=600)
 GRACE_SECONDS = env.int("EINSTEIN_GRACE_SECONDS", default=3600)
+PING_URL = env.str("EINSTEIN_PING_URL", default="")  # called every minute while the clock lives
 
 # --- REST
 REST_FRAMEWORK = {

@@ -32,6 +32,14 @@ def put(path: Path, key: str) -> str:
     return sha256_of(path)
 
 
+def put_bytes(content: bytes, key: str) -> None:
+    """Store a few bytes under `key`, whole or not at all."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        put(Path(file.name), key)
+
+
 def put_folder(folder: Path, key: str) -> None:
     """Store every file of a local folder below `key`."""
     for path in sorted(folder.rglob("*")):

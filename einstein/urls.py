@@ -9,6 +9,7 @@ from apps.datasets.api import BatchState, SendRecords
 from apps.deliveries.api import MintToken
 from apps.deliveries.delivery_views import leave
 from apps.deliveries.widget_views import widget_frame, widget_score, widget_script, widget_what_if
+from apps.monitoring.urls import outside as monitoring_outside
 from apps.scoring.api import Predictions, ScoreRecords, StoredScore, StoredScores
 from apps.workspaces.urls import inside as workspace_inside
 from apps.workspaces.urls import outside as workspace_outside
@@ -28,6 +29,7 @@ inside = [
 urlpatterns = [
     *workspace_outside,
     *console_outside,
+    *monitoring_outside,
     path("accounts/", include("allauth.urls")),
     path("w/<slug:slug>/", include(inside)),
     path("api/v1/datasets/<int:dataset_id>/records", SendRecords.as_view(), name="api_records"),

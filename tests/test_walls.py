@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.datasets.models import Dataset, Enrichment, HeldTable, PushedBatch, Source
 from apps.deliveries.models import Delivery, Widget
-from apps.monitoring.models import Alert
+from apps.monitoring.models import Alert, Incident
 from apps.outbox.models import Sending
 from apps.predictions.models import ModelVersion, Prediction
 from apps.workspaces.models import ApiKey, Invitation, Membership
@@ -42,8 +42,14 @@ def foreign_objects(elsewhere, stranger):
         version = ModelVersion.objects.create(prediction=prediction, number=1, state="champion")
         Prediction.objects.filter(id=prediction.id).update(champion=version)
         widget = Widget.objects.create(prediction=prediction, name="Theirs", origins=["https://x.example"])
-        alert = Alert.objects.create(
-            prediction=prediction, check_kind="data_in_range", severity="warning", title="Theirs", answers={}
+        alert = Incident.objects.create(cause=f"dataset:{dataset.id}", severity="warning", title="Theirs")
+        Alert.objects.create(
+            prediction=prediction,
+            incident=alert,
+            check_kind="data_in_range",
+            severity="warning",
+            title="Theirs",
+            answers={},
         )
         key = ApiKey.objects.create(name="Theirs", prefix="ek", key_hash="x")
         invitation = Invitation.objects.create(
@@ -70,7 +76,7 @@ def foreign_objects(elsewhere, stranger):
             destination_id=delivery.id, subject_id=prediction.id, event="scores", event_id="e", dedupe_key="d"
         )
     return {
-        "dataset_id": dataset.id, "related_id": dataset.id, "prediction_id": prediction.id, "number": 1, "widget_id": widget.id, "alert_id": alert.id, "key_id": key.id,
+        "dataset_id": dataset.id, "related_id": dataset.id, "prediction_id": prediction.id, "number": 1, "widget_id": widget.id, "incident_id": alert.id, "key_id": key.id,
         "invitation_id": invitation.id, "membership_id": membership.id, "field_id": 1, "key": "k", "step": "question",
         "held_id": held.id, "kind": "postgresql", "delivery_id": delivery.id, "sending_id": sending.id, "form": "csv", "batch_id": batch.id,
     }  # fmt: skip
@@ -179,7 +185,7 @@ def test_lesser_roles_get_403_where_they_may_not_and_nothing_changes(client, wor
             "prediction_id",
             "number",
             "widget_id",
-            "alert_id",
+            "incident_id",
             "key_id",
             "invitation_id",
             "membership_id",

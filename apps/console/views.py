@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from apps.datasets.models import Dataset
-from apps.monitoring.models import OPEN_STATES, Alert
+from apps.monitoring.queries import live_incidents
 from apps.outbox.models import KeptMail
 from apps.predictions.queries import prediction_list
 from apps.predictions.templates_catalog import registry
@@ -22,7 +22,7 @@ MAIL_SHOWN, LOG_SHOWN = 100, 8
 @viewer
 def home(request: HttpRequest) -> HttpResponse:
     """What needs attention first, then the predictions, then what happened."""
-    attention = list(Alert.objects.filter(state__in=OPEN_STATES).order_by("severity", "-opened_at")[:5])
+    attention = [one for one in live_incidents() if one.severity != "info"][:5]
     found = list(prediction_list().exclude(state="archived")[:50])
     datasets = Dataset.objects.filter(state="active").aggregate(count=Count("id"))["count"]
     context = {

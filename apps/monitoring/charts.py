@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from apps.monitoring.models import Alert
+from apps.monitoring.models import Look
 from apps.predictions.charts import LINE, figure, run_axis, y_axis
 from apps.predictions.models import Prediction
 from apps.scoring.models import ScoringRun
 from einstein.web.templatetags.words import plural
-
-USUAL_OUTSIDE = 1.0  # percent; the check's own limit
-OTHERS_SHOWN = 12
 
 
 def produced(prediction: Prediction, runs: list[ScoringRun], zone: ZoneInfo) -> dict[str, Any] | None:
@@ -53,45 +50,32 @@ def high_band(prediction: Prediction, runs: list[ScoringRun], zone: ZoneInfo) ->
     )
 
 
-def worst_range(
-    prediction: Prediction, runs: list[ScoringRun], shares: dict[str, list[float]], alert: Alert | None, zone: ZoneInfo
-) -> dict[str, Any] | None:
-    """The field that is furthest out of its learnt range, over the runs, with the moment its alert opened."""
-    if not shares:
+def performance(looks: list[Look], zone: ZoneInfo) -> dict[str, Any] | None:
+    """How right the scores promise to be, each run, against what was usual."""
+    told = [look for look in looks if "estimated" in look.scores]
+    if not told:
         return None
-    worst, values = max(shares.items(), key=lambda item: item[1][-1])
-    when, axis = run_axis([run.as_of for run in runs], zone)
-    nouns = plural(prediction.dataset.noun)
-    outside = values[-1] > USUAL_OUTSIDE
+    newest, ranked = told[-1].scores, told[-1].scores["metric"] == "auc"
+    factor = 100 if ranked else 1
+    values, usual = [factor * look.scores["estimated"] for look in told], factor * newest["estimated_usual"]
+    when, axis = run_axis([look.at for look in told], zone)
     title = (
-        f"{worst} is out of range for {values[-1]:.3g}% of {nouns}"
-        if outside
-        else "Every field looks as it did in training"
+        f"Of 100 pairs about {values[-1]:.0f} should be ranked rightly; {usual:.0f} were usual"
+        if ranked
+        else f"Predictions should miss by about {values[-1]:.4g}; {usual:.4g} was usual"
     )
-    layout: dict[str, Any] = {"xaxis": axis, "yaxis": y_axis(ticksuffix="%", range=[0, max(5.0, *values) * 1.25]), "shapes": [_band(0, USUAL_OUTSIDE)],
-                              "annotations": [_words(0, USUAL_OUTSIDE, "usual: up to 1%", "left")], "height": 230}  # fmt: skip
-    if alert is not None and outside:
-        _mark_alert(layout, alert, runs, zone)
-    rows = [[moment, f"{value:.1f}%"] for moment, value in zip(when, values, strict=True)]
-    unit = f"{worst}: share of {nouns} with a value the model never saw while learning"
-    return figure(title, unit, f"{title}.", [_line(when, values)], layout, ["Run", "Outside"], rows)
-
-
-def other_ranges(shares: dict[str, list[float]]) -> list[dict[str, Any]]:
-    """The other fields as small lines, worst first: name, newest share in percent, share of each run."""
-    ordered = sorted(shares.items(), key=lambda item: -item[1][-1])[1 : OTHERS_SHOWN + 1]
-    return [{"name": name, "newest": values[-1], "values": values} for name, values in ordered]
-
-
-def _mark_alert(layout: dict[str, Any], alert: Alert, runs: list[ScoringRun], zone: ZoneInfo) -> None:
-    before = [place for place, run in enumerate(runs) if run.as_of <= alert.opened_at]
-    place = before[-1] if before else 0
-    opened = alert.opened_at.astimezone(zone)
-    layout["shapes"].append({"type": "line", "x0": place, "x1": place, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": "--warn-fill", "dash": "dot", "width": 1.5}})  # fmt: skip
-    words = {"x": place, "yref": "paper", "y": 1, "yanchor": "bottom", "xanchor": "right" if place > len(runs) / 2 else "left", "showarrow": False,
-             "text": f"Alert: {opened.day} {opened:%b, %H:%M}", "font": {"size": 12, "color": "--warn"}}  # fmt: skip
-    layout["annotations"].append(words)
-    layout["margin"] = {"l": 44, "r": 16, "t": 26, "b": 40}
+    room = max(abs(value - usual) for value in values) + (3 if ranked else 0.1 * abs(usual))
+    layout = {
+        "xaxis": axis, "yaxis": y_axis(range=[usual - 1.3 * room, usual + 1.3 * room]), "height": 190,
+        "shapes": [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": usual, "y1": usual, "line": {"color": "--chart-rest", "dash": "dash", "width": 1.5}}],
+        "annotations": [_words(1, usual, "usual")],
+    }  # fmt: skip
+    data = [_line(when, values) | {"hovertemplate": "%{y:.3g} on %{customdata}<extra></extra>"}]
+    unit = "Estimated from the scores themselves, before outcomes are known" + (
+        " (ROC AUC times 100)" if ranked else " (mean absolute error)"
+    )
+    rows = [[moment, f"{value:.3g}"] for moment, value in zip(when, values, strict=True)]
+    return figure(title, unit, f"{title}.", data, layout, ["Run", "Estimated"], rows, size="low")
 
 
 def _line(when: list[str], values: list[float]) -> dict[str, Any]:

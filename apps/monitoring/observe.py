@@ -1,89 +1,157 @@
-"""What a scoring run looks like, measured against what the model saw while learning."""
+"""What a scoring run looks like: the watch of its prediction takes a look, and the observations are kept with what it remembers."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from django.db import transaction
+from django.utils import timezone
 
-from apps.monitoring.models import Observation
+from apps.monitoring.models import Look, Memory
+from apps.monitoring.reference import learn, scored_records
+from apps.monitoring.training_range import beyond_training, gross_against_training
+from apps.predictions.models import Prediction
 from apps.runs.lease import Work
-from apps.scoring.score import Scored
-from einstein.ml.schema import FieldSpec, parse
+from apps.scoring.models import ScoringRun
+from apps.scoring.score import Scored, scores_kept
+from apps.workspaces.models import Workspace
+from apps.workspaces.scope import workspace_scope
+from einstein import storage
+from einstein.ml.errors import DataProblem
+from einstein.ml.watch import Watcher
+from einstein.ml.watch.figures import Figure, figures
+from einstein.ml.watch.keep import from_bytes, to_bytes
 
-EXAMPLES = 3
-SMALL = 1e-4  # empty bins count as this share, so that the index stays finite
+WATCHES_HELD = 8  # in a process, by content: what a reference taught never changes
+DIGITS = 6
 
 
-def observe(work: Work, scored: Scored) -> None:
-    """Write the observations of one scoring run. Writing them twice changes nothing."""
-    facts = scored.run.version.facts
-    rows = [("scored", "", float(scored.run.scored), {}), ("records", "", float(scored.run.records), {})]
-    if len(scored.values):
-        rows.append(_shift(scored, facts["score_reference"]))
-        for data in facts["fields"]:
-            rows += _field(FieldSpec.from_json(data), scored.table, facts["reference"][data["name"]])
+def observe(work: Work, scored: Scored | None) -> None:
+    """Look at a scoring run, and at one that an interrupted worker scored but did not look at. Doing it twice changes nothing."""
+    with workspace_scope(work.workspace_id):
+        scored = scored or _left_behind(work)
+        if scored is None or not len(scored.values):
+            return
+        memory, first = _memory_of(scored)
     with work.fenced():
-        Observation.objects.bulk_create(
-            [
-                Observation(
-                    prediction_id=scored.run.prediction_id, scoring_run=scored.run, metric=metric, field=field, value=value, detail=detail,
-                    at=scored.run.as_of,
-                )
-                for metric, field, value, detail in rows
-            ],
-            ignore_conflicts=True,
-        )  # fmt: skip
+        _look(Memory.objects.select_for_update().get(id=memory.id), scored, first)
 
 
-def stability_index(shares: np.ndarray, reference: np.ndarray) -> float:
-    """Population stability index: sum of (share - reference) * ln(share / reference)."""
-    now, then = np.maximum(shares, SMALL), np.maximum(reference, SMALL)
-    return float(((now - then) * np.log(now / then)).sum())
+def _left_behind(work: Work) -> Scored | None:
+    """The newest scoring when nobody has looked at it."""
+    run = (
+        ScoringRun.objects.filter(prediction_id=work.subject_id)
+        .select_related("version")
+        .order_by("-as_of", "-id")
+        .first()
+    )
+    return scores_kept(run) if run is not None and not Look.objects.filter(scoring_run=run).exists() else None
 
 
-def _shift(scored: Scored, reference: dict[str, Any]) -> tuple[str, str, float, dict]:
-    edges = np.array(reference["edges"])
-    if len(edges) > 2:
-        inner = np.searchsorted(edges[1:-1], scored.values, side="right")
-        shares = np.bincount(inner, minlength=len(edges) - 1) / len(scored.values)
-        index = stability_index(shares, np.array(reference["shares"]))
-    else:
-        index = 0.0
-    total = max(1, scored.run.scored)
-    detail = {
-        "high": scored.run.bands["high"] / total, "usual_high": reference["bands"]["high"], "mean": float(scored.values.mean()),
-        "usual_mean": reference["mean"], "usual_sd": reference["sd"], "records": scored.run.scored,
-        "constant": bool(scored.run.scored >= 20 and np.ptp(scored.values) == 0 and reference["sd"] > 0),
-    }  # fmt: skip
-    return "score_shift", "", index, detail
+def _memory_of(scored: Scored) -> tuple[Memory, bool]:
+    """What the prediction's watch learnt, and whether it has just done so; learnt anew for another version."""
+    memory = Memory.objects.filter(prediction_id=scored.run.prediction_id).first()
+    if memory is not None and memory.version_id == scored.run.version_id and _readable(memory):
+        return memory, False
+    return remember(scored), True
 
 
-def _field(spec: FieldSpec, table: pd.DataFrame, reference: dict[str, Any]) -> list[tuple[str, str, float, dict]]:
-    parsed = parse(table[spec.name], spec)
-    rows: list[tuple[str, str, float, dict]] = [
-        ("blank", spec.name, float(parsed.isna().mean()), {"usual": reference["blank"]})
+def _readable(memory: Memory) -> bool:
+    try:
+        from_bytes(bytes(memory.state))
+        watch_of(memory)
+    except (DataProblem, OSError):
+        return False
+    return True
+
+
+def remember(scored: Scored) -> Memory:
+    """Learn what is usual and keep it, in place of what was known before."""
+    watcher, origin = learn(scored)
+    key = storage.key_for(scored.run.workspace_id, "watches", scored.run.prediction_id, f"{scored.run.id}.zip")
+    storage.put_bytes(to_bytes(watcher), key)
+    values = {"version_id": scored.run.version_id, "storage_key": key, "state": to_bytes(watcher.memory()), "learnt_from": origin, "learnt_at": timezone.now()}  # fmt: skip
+    with transaction.atomic():
+        memory, _ = Memory.objects.update_or_create(prediction_id=scored.run.prediction_id, defaults=values)
+    return memory
+
+
+def learn_anew(prediction: Prediction) -> bool:
+    """Take the newest run for the new normal; False when there is none."""
+    run = ScoringRun.objects.filter(prediction=prediction).select_related("version").order_by("-as_of", "-id").first()
+    if run is None:
+        return False
+    scored = scores_kept(run)
+    if scored is None or not len(scored.values):
+        return False
+    memory = remember(scored)
+    Look.objects.filter(scoring_run=run).delete()
+    _look(memory, scored, first=True, expected=True)
+    return True
+
+
+def watch_of(memory: Memory) -> Watcher:
+    """The prediction's watch as it learnt from its reference; `resume` it before use."""
+    return _read(memory.storage_key)
+
+
+@lru_cache(maxsize=WATCHES_HELD)
+def _read(key: str) -> Watcher:
+    with storage.local_copy(key) as path:
+        watcher = from_bytes(path.read_bytes())
+    if not isinstance(watcher, Watcher):
+        raise DataProblem("The kept watch is none.")
+    return watcher
+
+
+def _look(memory: Memory, scored: Scored, first: bool, expected: bool = False) -> None:
+    if Look.objects.filter(scoring_run=scored.run).exists():
+        return
+    watcher = watch_of(memory)
+    watcher.resume(from_bytes(bytes(memory.state)))
+    zone = Workspace.objects.get(id=scored.run.workspace_id).zone
+    records = scored_records(scored)
+    lines = watcher.look(records, day=scored.run.as_of.astimezone(zone).weekday())
+    found = figures(watcher)
+    training = beyond_training(scored)
+    alarms = _alarms(lines, memory, scored)
+    if first and not expected:
+        alarms += gross_against_training(training, len(records))
+    Look.objects.create(
+        prediction_id=scored.run.prediction_id, scoring_run=scored.run, number=watcher.number, records=len(records), at=scored.run.as_of,
+        scores=_score_facts(watcher, scored), alarms=alarms,
+        fields={figure.field: _row(figure, training.get(figure.field, {})) for figure in found},
+    )  # fmt: skip
+    memory.state = to_bytes(watcher.memory())
+    memory.legend = {figure.field: [figure.what, figure.of] for figure in found}
+    memory.save(update_fields=["state", "legend"])
+
+
+def _alarms(lines: list[dict[str, Any]], memory: Memory, scored: Scored) -> list[dict[str, Any]]:
+    """The alarms that are open after this look, each with the time of the run it began with."""
+    live = [line for line in lines if line["state"] != "resolved"]
+    begun = Look.objects.filter(prediction_id=scored.run.prediction_id, at__gte=memory.learnt_at)
+    times = dict(begun.filter(number__in={line["since"] for line in live}).values_list("number", "at"))
+    kept = ("check", "field", "severity", "message", "cause")
+    return [
+        {name: line[name] for name in kept} | {"since": times.get(line["since"], scored.run.as_of).isoformat()}
+        for line in live
     ]
-    if spec.family in {"number", "date"} and "min" in reference:
-        low, high = reference["min"], reference["max"]
-        bounds = (pd.Timestamp(low), pd.Timestamp(high)) if spec.family == "date" else (low, high)
-        # Dates go on: only dates before the learnt range, or in the far future, are strange.
-        beyond = parsed < bounds[0] if spec.family == "date" else (parsed < bounds[0]) | (parsed > bounds[1])
-        shown = (low[:10], high[:10]) if spec.family == "date" else (f"{low:,.6g}", f"{high:,.6g}")
-        rows.append(
-            (
-                "outside",
-                spec.name,
-                float(beyond.mean()),
-                {"count": int(beyond.sum()), "low": shown[0], "high": shown[1]},
-            )
-        )
-    elif spec.family == "category" and reference.get("all_levels"):
-        text = parsed.dropna().astype(str)
-        unseen = text[~text.isin(list(reference["levels"]))]
-        examples = [str(level)[:40] for level in unseen.value_counts().head(EXAMPLES).index]
-        rows.append(
-            ("outside", spec.name, len(unseen) / max(1, len(parsed)), {"count": len(unseen), "examples": examples})
-        )
-    return rows
+
+
+def _row(figure: Figure, training: dict[str, Any]) -> list[float | None]:
+    numbers = [figure.value, figure.low, figure.high, figure.blank, training.get("outside", 0.0), figure.strange]
+    return [None if number is None or not np.isfinite(number) else float(f"{number:.{DIGITS}g}") for number in numbers]
+
+
+def _score_facts(watcher: Watcher, scored: Scored) -> dict[str, Any]:
+    run, look = scored.run, watcher.seen
+    facts = {"mean": float(np.mean(scored.values)), "high": run.bands.get("high", 0) / max(1, run.scored)}
+    if watcher.promise is not None and look is not None and look.scores is not None:
+        matrix = watcher.learnt.score_company.matrix
+        told = watcher.promise.estimate(look.scores.column.values, lambda: matrix(look.values, look.table.rows))
+        if told is not None:
+            facts |= {"estimated": told.value, "estimated_usual": told.usual, "metric": told.metric}
+    return facts

@@ -17,6 +17,13 @@ class OutboxEmailBackend(BaseEmailBackend):
         return len(messages)
 
 
+def write_account_email(to: str, subject: str, text: str, html: str) -> AccountMessage:
+    """Queue one e-mail to a person, in the transaction of its cause."""
+    return AccountMessage.objects.create(
+        to=to, subject=" ".join(subject.split())[:250], text=text, html=html, message_id=make_msgid(domain="einstein")
+    )
+
+
 def _row(message: EmailMessage, to: str) -> AccountMessage:
     html = next((part.content for part in getattr(message, "alternatives", []) if part.mimetype == "text/html"), "")
     subject = " ".join(message.subject.split())[:250]

@@ -96,6 +96,8 @@ class Message(TenantModel, MessageBase):
     dedupe_key = models.CharField(max_length=120)
     sending = models.ForeignKey(Sending, null=True, on_delete=models.SET_NULL, related_name="messages")
     unsubscribe_url = models.CharField(max_length=1000, blank=True)
+    picture = models.BinaryField(null=True)  # a PNG that the HTML shows as cid:picture
+    thread = models.CharField(max_length=120, blank=True)  # the Message-ID of the e-mail this one follows
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["workspace", "dedupe_key"], name="one_message_per_dedupe_key")]

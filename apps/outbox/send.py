@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import smtplib
+from email.mime.image import MIMEImage
 from typing import Any
 
 import environ
@@ -17,6 +18,7 @@ from django.utils import timezone
 from apps.outbox.models import AccountMessage, KeptMail, Message, MessageBase, Sending
 from apps.outbox.retries import next_try
 from apps.workspaces.scope import workspace_scope
+from einstein.fault_points import fault_point
 
 logger = logging.getLogger("einstein.outbox")
 
@@ -32,13 +34,16 @@ def send_due() -> int:
     for workspace_id, message_id in claimed:
         with workspace_scope(workspace_id):
             message = Message.objects.get(id=message_id)
+            fault_point("mail claimed")
             _attempt(message)
+            fault_point("mail noted")
             if message.sending_id is not None and message.state == "sent":
                 Sending.objects.filter(id=message.sending_id).update(acknowledged=F("acknowledged") + 1)
-    return len(claimed) + _send_account_messages()
+    return len(claimed) + send_account_messages()
 
 
-def _send_account_messages() -> int:
+def send_account_messages() -> int:
+    """Deliver the mails to persons that are due; return how many were tried."""
     now = timezone.now()
     with transaction.atomic():
         due = AccountMessage.objects.select_for_update(skip_locked=True).filter(state="pending", due_at__lte=now)[
@@ -86,12 +91,26 @@ def _deliver(message: MessageBase) -> None:
     headers = {"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"}
     if leave := getattr(message, "unsubscribe_url", ""):  # RFC 8058: one click in the mail program
         headers |= {"List-Unsubscribe": f"<{leave}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    if thread := getattr(message, "thread", ""):  # RFC 5322, 3.6.4
+        headers |= {"In-Reply-To": thread, "References": thread}
     mail = EmailMultiAlternatives(
         message.subject, message.text, settings.DEFAULT_FROM_EMAIL, [message.to], headers=headers, connection=_smtp()
     )
     if message.html:
         mail.attach_alternative(message.html, "text/html")
+    if picture := getattr(message, "picture", None):
+        _attach_inline(mail, bytes(picture))
     mail.send()
+    fault_point("server has said 250")
+
+
+def _attach_inline(mail: EmailMultiAlternatives, png: bytes) -> None:
+    """A picture that the HTML shows within itself (RFC 2387)."""
+    mail.mixed_subtype = "related"
+    part = MIMEImage(png, "png")
+    part.add_header("Content-ID", "<picture>")
+    part.add_header("Content-Disposition", "inline", filename="picture.png")
+    mail.attach(part)
 
 
 def _smtp() -> Any:

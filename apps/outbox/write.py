@@ -23,9 +23,10 @@ def write_sending(destination_id: int, subject_id: int, event: str, *, dedupe_ke
 
 
 def write_email(
-    to: str, subject: str, text: str, html: str = "", *, dedupe_key: str, sending: Sending | None = None, unsubscribe_url: str = ""
+    to: str, subject: str, text: str, html: str = "", *, dedupe_key: str, sending: Sending | None = None, unsubscribe_url: str = "",
+    picture: bytes | None = None, thread: str = "",
 ) -> Message:  # fmt: skip
-    """Queue one e-mail, as part of a `sending` where it is one."""
+    """Queue one e-mail, as part of a `sending` where it is one. The HTML shows `picture`, a PNG, as cid:picture; `thread` is what it follows."""
     values = {
         "to": to,
         "subject": " ".join(subject.split())[:250],
@@ -34,6 +35,8 @@ def write_email(
         "message_id": make_msgid(domain="einstein"),
         "sending": sending,
         "unsubscribe_url": unsubscribe_url,
+        "picture": picture,
+        "thread": thread,
     }
     message, _ = Message.objects.get_or_create(dedupe_key=dedupe_key, defaults=values)
     return message

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import close_old_connections, connection
 
+from apps.monitoring.installation import check_installation
+from apps.monitoring.tell import tell_due
 from apps.monitoring.watch import check_due
 from apps.outbox.send import send_due
 from apps.pipeline.story import (
@@ -38,6 +40,8 @@ def run_clock(stop: threading.Event) -> None:
         ("recover", take_back, 2.0),
         ("plan", plan, 1.0),
         ("check", check_due, min(1.0, settings.CHECK_SECONDS / 4)),
+        ("tell", tell_due, min(1.0, settings.CHECK_SECONDS / 4)),
+        ("installation", check_installation, min(10.0, settings.CHECK_SECONDS)),
         ("mail", send_due, 1.0),
     ]
     threads = [

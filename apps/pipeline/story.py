@@ -88,9 +88,8 @@ def _score_what_stands_on(work: Work, taken: Taken) -> None:
 def score_and_observe(work: Work) -> None:
     """Scores, then what they and their records look like; the clock's checks judge the observations."""
     scored = score_prediction(work, then=plan_run)
-    if scored is not None:
-        work.stage("Compare with what was learnt")
-        observe(work, scored)
+    work.stage("Compare with what is usual")
+    observe(work, scored)
 
 
 KINDS: dict[str, Callable[[Work], None]] = {

@@ -57,12 +57,14 @@ def latest(kind: str, subject_id: int) -> Run | None:
 def dispatch_due(queue: str) -> int:
     """Hand due Runs of one queue to django-q, at most two per worker at a time; return how many."""
     room = IN_HAND_PER_WORKER * settings.WORKERS[queue]
-    idle_broker = not OrmQ.objects.filter(key=queue).exists()
+    # Rows that are locked are in the hands of a worker group, or of a part of it that was killed with them. Handing a Run over
+    # twice does no harm: it is claimed once.
+    waits_in_broker = OrmQ.objects.filter(key=queue, lock__lte=timezone.now()).exists()
     with transaction.atomic(), connection.cursor() as cursor:
-        # What was handed over, is no longer in the broker and was claimed by nobody was lost with a killed worker.
+        # What was handed over, no longer waits in the broker and was claimed by nobody was lost with a killed worker.
         cursor.execute(
             "SELECT workspace_id, id FROM dispatch_runs(%s, %s, %s)",
-            [queue, room, UNCLAIMED_SECONDS if idle_broker else None],
+            [queue, room, None if waits_in_broker else UNCLAIMED_SECONDS],
         )
         handed = cursor.fetchall()
         for workspace_id, run_id in handed:

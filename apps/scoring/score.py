@@ -68,6 +68,18 @@ def score_prediction(work: Work, then: Callable[[ScoringRun], None] = lambda run
     return Scored(run, records, scores.value)
 
 
+def scores_kept(run: ScoringRun) -> Scored | None:
+    """A run as it was made, read back; None when its snapshot is gone."""
+    if run.snapshot is None:
+        return None
+    prediction = Prediction.objects.select_related("dataset").get(id=run.prediction_id)
+    records, _ = scoring_table(prediction, load(run.snapshot))
+    with storage.local_copy(run.history_key) as path:
+        values = pd.read_parquet(path, columns=["key", "value"]).set_index("key")["value"]
+    records = records[records.index.isin(values.index)]
+    return Scored(run, records, values.reindex(records.index).to_numpy(dtype="float64"))
+
+
 def _fingerprint(prediction: Prediction, version: ModelVersion, snapshot: Snapshot) -> str:
     definition = [snapshot.sha256, version.hash, version.id, prediction.score_mode, prediction.score_filters, prediction.dataset.key_field,
                   prediction.dataset.duplicates]  # fmt: skip

@@ -57,6 +57,12 @@ def confirmed(people: list[User]) -> list[User]:
     return [person for person in people if person.id in known]
 
 
+def confirmed_addresses() -> set[str]:
+    """The confirmed addresses of the workspace's members, in small letters."""
+    people = [member.user for member in Membership.objects.select_related("user").filter(user__is_active=True)]
+    return {person.email.lower() for person in confirmed(people)}
+
+
 def responsible(owner_id: int | None) -> list[User]:
     """Whom to tell about something: its owner while she is a member with a confirmed address, else the admins who have one."""
     members = Membership.objects.select_related("user").filter(user__is_active=True)

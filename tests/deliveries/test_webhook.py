@@ -187,12 +187,18 @@ def test_a_receiver_that_is_gone_for_good_is_not_asked_again(hook, receiver, own
 
 
 def test_a_finished_scoring_and_an_opened_alert_are_events_too(hook, receiver, scored, score_again, deliver):
-    from apps.monitoring.models import Alert
+    from apps.monitoring.models import Alert, Incident
 
     delivery = hook(events=("run.finished", "alert.opened"))
     run = score_again(lambda table: table)
+    incident = Incident.objects.create(cause=f"dataset:{scored.dataset_id}", severity="warning", title="Out of range")
     alert = Alert.objects.create(
-        prediction=scored, check_kind="data_in_range", severity="warning", title="Out of range", answers={}
+        prediction=scored,
+        incident=incident,
+        check_kind="data_in_range",
+        severity="warning",
+        title="Out of range",
+        answers={},
     )
     for _ in range(2):
         announce_alert(scored.workspace_id, alert.id)

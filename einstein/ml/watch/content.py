@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,6 +52,18 @@ class Content:
     def __post_init__(self, reference: Batch) -> None:
         self.known = record_hashes(reference, self.fields)[:MOST_KNOWN]
         self.size = max(1, reference.rows)
+
+    def memory(self) -> dict[str, Any]:
+        """What the batches so far have shown, for `resume`."""
+        return {"seen": self.seen, "before": self.before, "past": self.past}
+
+    def resume(self, memory: dict[str, Any]) -> None:
+        """Go on where `memory` was taken."""
+        self.seen, self.before, self.past = memory["seen"], memory["before"], memory["past"]
+
+    def forget(self) -> None:
+        """Before the first batch again."""
+        self.seen, self.before, self.past = deque(maxlen=KEPT), None, {kind: [] for kind in self.past}
 
     def look(self, batch: Batch, number: int) -> Repeats:
         """Compare a batch with those before it; `number` is remembered with it."""

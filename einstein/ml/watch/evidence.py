@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtr
@@ -91,6 +92,21 @@ class History:
         self.learnt = np.zeros((2, stats))  # records, and records times mean
         self.pending: deque[Measured] = deque(maxlen=LATE)
         self.recent: deque[Measured] = deque(maxlen=max(WINDOWS) - 1)
+
+    def memory(self) -> dict[str, Any]:
+        """Everything but the panel, for `resume`."""
+        return {
+            "excess": self.excess,
+            "batches": self.batches,
+            "learnt": self.learnt,
+            "pending": self.pending,
+            "recent": self.recent,
+        }
+
+    def resume(self, memory: dict[str, Any]) -> None:
+        """Go on where `memory` was taken."""
+        self.excess, self.batches, self.learnt = memory["excess"], memory["batches"], memory["learnt"]
+        self.pending, self.recent = memory["pending"], memory["recent"]
 
     def level(self) -> tuple[np.ndarray, np.ndarray]:
         """(usual, records it rests on) of the reference and what was learnt since."""

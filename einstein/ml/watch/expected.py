@@ -63,6 +63,14 @@ class Ranking:
             float(np.std(realised)) * scale,
         )
 
+    @classmethod
+    def fit_chances(cls, score: np.ndarray, seed: int) -> Ranking:
+        """Without outcomes: `score` (records,) are taken for calibrated chances; nothing realised can be judged."""
+        random, rows = np.random.default_rng(seed), min(DRAW_ROWS, len(score))
+        drawn = [score[random.integers(0, len(score), rows)] for _ in range(DRAWS)]
+        spread = float(np.nanstd([estimated_auc(part, part) for part in drawn])) * np.sqrt(rows / DRAW_ROWS)
+        return cls(Calibration(), estimated_auc(score, score), spread, float("nan"), float("nan"))
+
     def judge(self, score: np.ndarray) -> Verdict | None:
         """The estimate for a batch, (records,) of scores without blanks; None when there are too few."""
         if len(score) < LEAST_ROWS:

@@ -6,7 +6,7 @@ NannyML): calibrated chances are taken at their word. For numbers, direct loss e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import lightgbm
@@ -23,9 +23,13 @@ PERFECT = 0.999  # a ranking so good needs no calibration
 
 @dataclass
 class Calibration:
-    """From a score to a chance, learnt on the reference; without a curve the score is the chance."""
+    """From a score to a chance, learnt on the reference: a monotone curve through knots, `at` (knots,) scores and `chances` (knots,).
 
-    curve: IsotonicRegression | None = None
+    Without knots the score is the chance.
+    """
+
+    at: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    chances: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def fit(cls, hit: np.ndarray, score: np.ndarray, seed: int = 42) -> Calibration:
@@ -39,11 +43,12 @@ class Calibration:
         truth, plain, curved = (np.concatenate(list(part)) for part in zip(*before, strict=True))
         if calibration_error(truth, plain) <= calibration_error(truth, curved):
             return cls()
-        return cls(IsotonicRegression(out_of_bounds="clip").fit(score, hit))
+        whole = IsotonicRegression(out_of_bounds="clip").fit(score, hit)
+        return cls(whole.X_thresholds_, whole.y_thresholds_)
 
     def chance(self, score: np.ndarray) -> np.ndarray:
         """The chance of a yes of each score, (records,)."""
-        return np.asarray(score if self.curve is None else self.curve.predict(score), dtype="float64")
+        return np.interp(score, self.at, self.chances) if len(self.at) else np.asarray(score, dtype="float64")
 
 
 def calibration_error(hit: np.ndarray, chance: np.ndarray) -> float:

@@ -29,8 +29,37 @@ def outcome_among(learnt: Learnt, batch: Batch, named: str | None) -> Outcome | 
 class Promise:
     """The outcome and the way its performance is told, learnt on the reference."""
 
-    outcome: Outcome
+    outcome: Outcome | None
     measure: Ranking | Errors
+
+    @classmethod
+    def of_chances(cls, learnt: Learnt, seed: int) -> Promise | None:
+        """For scores that are calibrated chances and a reference without outcomes; None where they cannot be chances."""
+        if (
+            learnt.score is None
+            or learnt.scores is None
+            or learnt.score.ranks.least < 0
+            or learnt.score.ranks.greatest > 1
+        ):
+            return None
+        scores = learnt.scores.column.values
+        return cls(None, Ranking.fit_chances(scores[~np.isnan(scores)], seed))
+
+    @property
+    def past(self) -> list[float]:
+        """The quiet estimates of earlier batches."""
+        return self.measure.past if isinstance(self.measure, Ranking) else []
+
+    @past.setter
+    def past(self, values: list[float]) -> None:
+        if isinstance(self.measure, Ranking):
+            self.measure.past = values
+
+    def estimate(self, scores: np.ndarray, features: Callable[[], np.ndarray]) -> Verdict | None:
+        """What a batch's scores, (records,) with NaN for blank, promise; None when it holds too few."""
+        if isinstance(self.measure, Errors):
+            return self.measure.judge(features())
+        return self.measure.judge(scores[~np.isnan(scores)])
 
     @classmethod
     def fit(cls, learnt: Learnt, outcome: Outcome, seed: int) -> Promise | None:
@@ -60,11 +89,8 @@ class Promise:
         return []
 
     def _verdicts(self, batch: Batch, scores: np.ndarray, features: Callable[[], np.ndarray]) -> list[Verdict | None]:
-        if isinstance(self.measure, Errors):
-            return [self.measure.judge(features())]
-        known = ~np.isnan(scores)
-        found = [self.measure.judge(scores[known])]
-        if self.outcome.field in batch.columns:
+        found, known = [self.estimate(scores, features)], ~np.isnan(scores)
+        if isinstance(self.measure, Ranking) and self.outcome is not None and self.outcome.field in batch.columns:
             came = self.outcome.of(batch)
             there = known & ~np.isnan(came)
             found.append(self.measure.judge_realised(came[there], scores[there]))

@@ -56,6 +56,10 @@ class Settings:
     budget: float = BUDGET
     ignore: tuple[str, ...] = ()
     outcome: str | None = None  # the field with what came true, if the reference has it
+    chances: bool = (
+        False  # whether scores are calibrated chances of a yes, so that performance can be told without outcomes
+    )
+    repeats: bool = True  # whether records that come again are judged; not where every batch holds whoever there is
     seed: int = 0
 
 
@@ -90,6 +94,7 @@ class Watcher:
         self.promise: Promise | None = None
         self.shared: list[float] = []
         self.number = 0
+        self.seen: Look | None = None
         self._begun = False
         self._as_of: str | None = None
 
@@ -99,7 +104,8 @@ class Watcher:
         )
         self.panel = self.learnt.panel
         self.history = History(self.panel)
-        self.content = Content([gauge.field for gauge in self.learnt.gauges], self.learnt.key(), table)
+        fields = [gauge.field for gauge in self.learnt.gauges]
+        self.content = Content(fields, self.learnt.key(), table) if self.settings.repeats else None
 
     def alpha(self) -> float:
         """What the p-value of one stat must stay below for the budget to hold."""
@@ -113,7 +119,7 @@ class Watcher:
         if not self._begun:
             self._begin(table)
         self.number += 1
-        look = self._heard(table)
+        look = self.seen = self._heard(table)
         alarms = self._feed_alarms(look, day) + self._field_alarms(look)
         explained = bool(alarms)
         alarms += self._relation_alarm(look, explained) + self._score_alarm(look, explained)
@@ -125,6 +131,32 @@ class Watcher:
         """A batch with nothing in it to judge: one alarm, and whatever is open stays so."""
         self.number += 1
         return self.follow.step(self.number, [alarm], set(self.follow.open))
+
+    def memory(self) -> dict[str, Any]:
+        """What the batches so far have taught, apart from what the reference taught; for `resume`."""
+        return {
+            "number": self.number, "shared": self.shared, "volume": self.volume, "open": self.follow.open, "history": self.history.memory(),
+            "content": self.content.memory() if self.content else None, "past": self.promise.past if self.promise else [],
+        }  # fmt: skip
+
+    def resume(self, memory: dict[str, Any]) -> None:
+        """Go on where `memory` was taken, whatever this watch has seen itself."""
+        self.number, self.shared, self.volume, self.seen = memory["number"], memory["shared"], memory["volume"], None
+        self.follow.open = memory["open"]
+        self.history.resume(memory["history"])
+        if self.content is not None:
+            self.content.resume(memory["content"])
+        if self.promise is not None:
+            self.promise.past = memory["past"]
+
+    def forget(self) -> None:
+        """Before the first batch again."""
+        self.volume, self.follow, self.shared, self.number = Volume(self.settings.weekly), Follow(), [], 0
+        self.history, self.seen = History(self.panel), None
+        if self.content is not None:
+            self.content.forget()
+        if self.promise is not None:
+            self.promise.past = []
 
     def _heard(self, table: Batch) -> Look:
         """Measure a batch and judge the whole panel at once; per gauge what is alarming."""
@@ -172,7 +204,11 @@ class Watcher:
 
     def _feed_alarms(self, look: Look, day: int | None) -> list[Alarm]:
         weekday, rows = self._weekday(look.values) if day is None else day, look.table.rows
-        found = repeat_alarms(self.content.look(look.table, self.number), self.content.key)
+        found = (
+            repeat_alarms(self.content.look(look.table, self.number), self.content.key)
+            if self.content is not None
+            else []
+        )
         factor = self.volume.factor(rows, weekday)
         if factor is not None:
             return [*found, volume_alarm(rows, factor)]
@@ -235,6 +271,10 @@ class Watcher:
             causes,
         )
 
+    def begin_with(self, batch: pa.Table | pd.DataFrame) -> None:
+        """Learn what only a batch tells without judging it, so that the watch can be kept before its first look."""
+        self._begin(Batch.of(batch))
+
     def _begin(self, table: Batch) -> None:
         """What only the first batch tells: which field is the outcome, and whether a batch is a day of the reference."""
         self._begun = True
@@ -244,6 +284,9 @@ class Watcher:
                 self.settings.ignore = (*self.settings.ignore, outcome.field)
                 self._learn(self.learnt.table, self.learnt.specs)
             self.promise = Promise.fit(self.learnt, outcome, self.settings.seed)
+            outcome.values = np.zeros(0)  # learnt from, and no longer needed
+        elif self.settings.chances:
+            self.promise = Promise.of_chances(self.learnt, self.settings.seed)
         self._learn_days(table)
         self.learnt.forget_records()
 

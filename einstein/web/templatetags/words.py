@@ -149,10 +149,10 @@ def histogram(counts: list[int], label: str) -> SafeString:
 
 
 @register.simple_tag
-def spark(values: list[float], limit: float | None = None) -> SafeString:
-    """A line without axes beside the number it leads to; with `limit`, the usual range from 0 to it as a band."""
-    width, height = (200, 30) if limit is not None else (120, 32)
-    low, high = (0.0, max(*values, 2 * limit)) if limit is not None else (min(values), max(values))
+def spark(values: list[float]) -> SafeString:
+    """A line without axes beside the number it leads to."""
+    width, height = 120, 32
+    low, high = min(values), max(values)
     reach = (high - low) or 1.0
     step = (width - 12) / max(1, len(values) - 1)
     points = [
@@ -161,17 +161,43 @@ def spark(values: list[float], limit: float | None = None) -> SafeString:
     if len(points) == 1:
         points = [(3, points[0][1]), (width - 9, points[0][1])]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-    top = height - 5 - (height - 10) * ((limit or 0) - low) / reach
-    band = (
-        f'<rect class="f-band" x="0" y="{top:.1f}" width="{width}" height="{height - 3 - top:.1f}" rx="2"/>'
-        if limit is not None
-        else ""
+    end = f'<circle class="f-1" cx="{points[-1][0]:.1f}" cy="{points[-1][1]:.1f}" r="3"/>'
+    return format_html('<svg class="plot" viewBox="0 0 {} {}" width="{}" height="{}" aria-hidden="true">{}</svg>', width, height, width, height,
+                       mark_safe(f'<path class="line s-1" d="{path}"/>{end}'))  # fmt: skip
+
+
+@register.simple_tag
+def banded(points: list[tuple[float | None, float, float]], alarmed: bool = False, words: str = "") -> SafeString:
+    """A small chart of (value or None, low, high): the line, the band in which it was usual, and the newest run as a dot."""
+    width, height, edge = 200, 44, 5
+    there = [value for value, _, _ in points if value is not None]
+    edges = [edge for _, low, high in points for edge in (low, high)]
+    if not there:
+        return format_html(
+            '<svg class="plot mini" viewBox="0 0 {} {}" role="img" aria-label="{}"></svg>', width, height, words
+        )
+    low, high = min([*there, *edges]), max([*there, *edges])
+    reach, step = (high - low) or 1.0, (width - 10) / max(1, len(points) - 1)
+
+    def x(place: int) -> str:
+        return f"{3 + place * step:.0f}"
+
+    def y(value: float) -> str:
+        return f"{height - edge - (height - 2 * edge) * (value - low) / reach:.1f}"
+
+    above = "L".join(f"{x(place)} {y(top)}" for place, (_, _, top) in enumerate(points))
+    below = "L".join(f"{x(place)} {y(bottom)}" for place, (_, bottom, _) in reversed(list(enumerate(points))))
+    line = "L".join(f"{x(place)} {y(value)}" for place, (value, _, _) in enumerate(points) if value is not None)
+    last = max(place for place, (value, _, _) in enumerate(points) if value is not None)
+    dot = f'<circle class="{"f-warn" if alarmed else "f-1"}" cx="{x(last)}" cy="{y(there[-1])}" r="3.5"/>'
+    drawn = f'<path class="f-band" d="M{above}L{below}Z"/><path class="line s-1" d="M{line}"/>{dot}'
+    return format_html(
+        '<svg class="plot mini" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
+        width,
+        height,
+        words,
+        mark_safe(drawn),
     )
-    beyond = limit is not None and values[-1] > limit
-    end = f'<circle class="{"f-warn" if beyond else "f-1"}" cx="{points[-1][0]:.1f}" cy="{points[-1][1]:.1f}" r="3"/>'
-    kind, size = ("plot mini", "") if limit is not None else ("plot", f'width="{width}" height="{height}"')
-    return format_html('<svg class="{}" viewBox="0 0 {} {}" {} aria-hidden="true">{}</svg>', kind, width, height, mark_safe(size),
-                       mark_safe(f'{band}<path class="line s-1" d="{path}"/>{end}'))  # fmt: skip
 
 
 @register.inclusion_tag("_chart.html")

@@ -1,55 +1,64 @@
-"""Scores look normal: their distribution against that of the records set aside while learning.
+"""Scores look normal: none is missing or impossible, they vary, follow from the fields and are spread as usual.
 
-The distance is the population stability index over ten equal-count bins of the reference. A verdict needs a large shift
-(0.25, the usual "major shift" of credit scoring) and a visible one: the mean moved by a quarter of the reference's
-standard deviation or the High band by ten points. Under 100 records there is none but for constant scores.
+Decided by `einstein.ml.watch` against the first scoring of this version and all quiet ones since.
 """
 
 from __future__ import annotations
 
 from apps.monitoring.checks import Check, Facts, Finding
+from einstein.web.templatetags.words import plural
 
-LARGE_SHIFT, VISIBLE_MEAN, VISIBLE_BAND, LEAST_RECORDS = 0.25, 0.25, 0.10, 100
+KINDS = ["scores_missing", "scores_out_of_range", "scores_constant", "scores_unrelated", "scores_moved"]
+TITLES = {
+    "scores_missing": "scores are missing", "scores_out_of_range": "some scores cannot be right", "scores_constant": "every {noun} has the same score",
+    "scores_unrelated": "scores no longer follow from the fields",
+}  # fmt: skip
+WHY = {
+    "scores_constant": "The fields the model uses have probably lost their values, or hold the same value in every record.",
+    "scores_moved": "The records differ from those before, or a field has changed its meaning. See which fields have changed.",
+}
+BROKEN = "The model or its data is broken."
 
 
 def judge(facts: Facts) -> Finding:
-    if facts.newest_run is None or ("score_shift", "") not in facts.observations:
+    if facts.look is None:
         return Finding(None, "No scores to look at yet.")
-    shift, detail = facts.observations[("score_shift", "")]
-    high, usual = detail["high"], detail["usual_high"]
-    sees = f"{high:.0%} are in the High band; {usual:.0%} were in training."
-    if detail["records"] < LEAST_RECORDS and not detail["constant"]:
-        return Finding(False, f"{sees} {detail['records']} records are too few to say more.")
-    visible = (
-        abs(detail["mean"] - detail["usual_mean"]) >= VISIBLE_MEAN * detail["usual_sd"]
-        or abs(high - usual) >= VISIBLE_BAND
+    alarms = facts.alarms(*KINDS)
+    if not alarms:
+        return Finding(False, _usual(facts))
+    worst = alarms[0]
+    moved = (
+        f"{_high(facts.look):.0%} are in the High band instead of {_before(facts):.0%}"
+        if _before(facts) is not None
+        else "the scores have moved"
     )
-    if not detail["constant"] and (shift < LARGE_SHIFT or not visible):
-        return Finding(False, sees)
-    return _failed(facts, detail, high, usual)
-
-
-def _failed(facts: Facts, detail: dict, high: float, usual: float) -> Finding:
-    if detail["constant"]:
-        title = f"{facts.name}: every {facts.noun} has the same score"
-        why = "The fields the model uses have probably lost their values, or hold the same value in every record."
-    else:
-        title = f"{facts.name}: {high:.0%} are in the High band instead of {usual:.0%}"
-        why = "The records differ from those the model learnt from, or a field has changed its meaning. See which fields are out of range."
     answers = {
-        "what": f"{high:.0%} of {detail['records']:,} {facts.noun}s are in the High band; {usual:.0%} of the records set aside in training were.",
-        "since": facts.local(facts.newest_run["as_of"]),
-        "why": why,
-        "affects": f"The scores of all {detail['records']:,} {facts.noun}s may be too low or too high. They are still shown.",
+        "what": " ".join(alarm["message"] for alarm in alarms),
+        "since": facts.since(alarms),
+        "why": WHY.get(worst["check"], BROKEN),
+        "affects": f"The scores of all {facts.look['records']:,} {plural(facts.noun)} may be too low or too high. They are still shown.",
         "todo": [
             ["If the records really changed,", "train again, so that the model learns what they look like now."],
-            [
-                "If the numbers are wrong,",
-                "correct them in the source and upload the file again; it is checked by itself.",
-            ],
+            ["If the numbers are wrong,", "correct them in the source; the next records are checked by themselves."],
         ],
     }
-    return Finding(True, answers["what"], "warning", title, answers)
+    title = f"{facts.name}: {TITLES.get(worst['check'], moved).format(noun=facts.noun)}"
+    return Finding(True, answers["what"], worst["severity"], title, answers, cause="dataset")
+
+
+def _usual(facts: Facts) -> str:
+    before = _before(facts)
+    sees = f"{_high(facts.look):.0%} are in the High band"
+    return f"{sees}; {before:.0%} were before." if before is not None else f"{sees}."
+
+
+def _high(look: dict) -> float:
+    return float(look["scores"].get("high", 0.0))
+
+
+def _before(facts: Facts) -> float | None:
+    shares = [_high(look) for look in facts.earlier if not any(alarm["check"] in KINDS for alarm in look["alarms"])]
+    return sum(shares) / len(shares) if shares else None
 
 
 CHECK = Check("scores_normal", "Scores look normal", 2, judge)

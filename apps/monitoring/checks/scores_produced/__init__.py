@@ -5,9 +5,10 @@ Grace: the larger of one hour and three times the usual duration (DEFAULTS; heal
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from apps.monitoring.checks import Check, Facts, Finding
+from einstein.web.templatetags.words import plural
 
 WITHOUT_WORKER = {"queued", "dispatched", "running"}
 
@@ -16,17 +17,23 @@ def judge(facts: Facts) -> Finding:
     grace = timedelta(seconds=facts.grace_seconds)
     attempt = facts.last_attempt
     if attempt and attempt["state"] == "failed" and (facts.scored_at is None or attempt["at"] > facts.scored_at):
-        return _failed(facts, attempt["error"], attempt["at"])
+        return _failed(facts, attempt["error"], attempt["at"], "dataset")
     planned = facts.next_run_at if facts.next_run_at and facts.next_run_at + grace < facts.now else facts.last_slot_at
     if planned and planned + grace < facts.now and (facts.scored_at is None or facts.scored_at < planned):
         waiting = attempt is not None and attempt["state"] in WITHOUT_WORKER
+        picked_up = attempt is not None and attempt["state"] == "running"
         return _failed(
-            facts, _late_words(facts, attempt) if waiting else "The run that was planned did not start.", planned
-        )
+            facts, _late_words(facts, attempt) if waiting else "The run that was planned did not start.", planned,
+            "prediction" if picked_up else "installation",
+        )  # fmt: skip
     if facts.newest_run is None:
         return Finding(None, "No scores yet; the first run is on its way.")
     run = facts.newest_run
-    return Finding(False, f"{run['scored']:,} {facts.noun}s scored {facts.local(run['as_of'])}.")
+    if not run["scored"] and any(look["records"] for look in facts.earlier):
+        return _failed(
+            facts, "No record met the conditions of what is to be scored, or none arrived.", run["as_of"], "dataset"
+        )
+    return Finding(False, f"{run['scored']:,} {plural(facts.noun)} scored {facts.local(run['as_of'])}.")
 
 
 def _late_words(facts: Facts, attempt: dict) -> str:
@@ -35,10 +42,10 @@ def _late_words(facts: Facts, attempt: dict) -> str:
     return "No worker has picked up the run. The background workers seem to have stopped."
 
 
-def _failed(facts: Facts, why: str, since: object) -> Finding:
+def _failed(facts: Facts, why: str, since: datetime, cause: str) -> Finding:
     run = facts.newest_run
     still = (
-        f"{run['scored']:,} {facts.noun}s still show the scores of {facts.local(run['as_of'])}."
+        f"{run['scored']:,} {plural(facts.noun)} still show the scores of {facts.local(run['as_of'])}."
         if run
         else f"No {facts.noun} has a score yet."
     )
@@ -56,9 +63,8 @@ def _failed(facts: Facts, why: str, since: object) -> Finding:
             ],
         ],
     }
-    return Finding(
-        True, f"No new scores {last}. {why}", "critical", f"{facts.name} has had no new scores {last}", answers
-    )
+    title = f"{facts.name} has had no new scores {last}"
+    return Finding(True, f"No new scores {last}. {why}", "critical", title, answers, cause)
 
 
-CHECK = Check("scores_produced", "Scores are produced", 1, judge)
+CHECK = Check("scores_produced", "Scores are produced", 1, judge, todo="dataset")

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from apps.monitoring.models import Alert, Watch
+from apps.monitoring.models import Alert, Incident, Watch
 from apps.monitoring.watch import LONGEST_SLEEP, check_due, check_prediction, next_look
 from apps.pipeline.story import plan_due_scoring
 from apps.runs.models import Run
-from tests.test_monitoring import FINE, HOUR, NOW
+from tests.monitoring.test_checks import FINE, HOUR, NOW
 
 
 @pytest.mark.parametrize(
@@ -28,15 +28,7 @@ from tests.test_monitoring import FINE, HOUR, NOW
 )  # fmt: skip
 def test_it_looks_again_when_something_can_be_late(settings, changes, expected):
     settings.CHECK_SECONDS = 60
-    assert next_look(replace(FINE, **changes), []) - NOW == expected
-
-
-def test_an_alert_that_waits_to_be_told_or_to_wake_is_looked_at_then(settings):
-    settings.CHECK_SECONDS, settings.GROUPING_SECONDS = 60, 600
-    waiting = Alert(state="open", opened_at=NOW)
-    snoozed = Alert(state="snoozed", opened_at=NOW, told_at=NOW, snoozed_until=NOW + HOUR)
-    assert next_look(FINE, [waiting]) - NOW == timedelta(minutes=10)
-    assert next_look(replace(FINE, next_run_at=NOW + 20 * HOUR), [snoozed]) - NOW == HOUR
+    assert next_look(replace(FINE, **changes)) - NOW == expected
 
 
 @pytest.fixture
@@ -71,7 +63,10 @@ def test_a_new_slot_is_looked_at_when_it_can_be_late(asleep, settings):
 
 @pytest.mark.parametrize(("what", "state"), [("prediction", "paused"), ("dataset", "deleted")])
 def test_what_was_paused_or_deleted_closes_its_alerts_without_a_word(asleep, what, state):
-    Alert.objects.create(prediction=asleep, check_kind="scores_normal", severity="warning", title="Odd", answers={})
+    incident = Incident.objects.create(cause=f"prediction:{asleep.id}", severity="warning", title="Odd")
+    Alert.objects.create(
+        prediction=asleep, incident=incident, check_kind="scores_normal", severity="warning", title="Odd", answers={}
+    )
     stopped = asleep if what == "prediction" else asleep.dataset
     stopped.state = state
     stopped.save()

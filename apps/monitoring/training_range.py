@@ -1,0 +1,73 @@
+"""How much of each field lies outside what the model learnt from: beyond its lowest and highest values, or answers it never saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from apps.scoring.score import Scored
+from einstein.ml.schema import FieldSpec, parse
+from einstein.ml.watch.wording import percent
+
+EXAMPLES = 3
+GROSS_OUTSIDE, GROSS_BLANK_RISE, LEAST_COUNT = (
+    0.30,
+    0.50,
+    5,
+)  # so much is told at the first scoring, when nothing else is known
+
+
+def beyond_training(scored: Scored) -> dict[str, dict[str, Any]]:
+    """{field: {"outside", "blank" and "usual_blank" as shares, "count", and "low" and "high" or "examples"}} of the fields the model uses."""
+    facts = scored.run.version.facts
+    specs = [FieldSpec.from_json(field) for field in facts["fields"]]
+    return {
+        spec.name: _of_field(spec, scored.table, facts["reference"].get(spec.name, {}))
+        for spec in specs
+        if spec.name in scored.table.columns
+    }
+
+
+def gross_against_training(found: dict[str, dict[str, Any]], records: int) -> list[dict[str, Any]]:
+    """Alarms for what differs grossly from training at the first scoring of a version."""
+    alarms = []
+    for field, seen in found.items():
+        if seen["blank"] - seen["usual_blank"] >= GROSS_BLANK_RISE and records >= LEAST_COUNT:
+            words = f"{field} is empty in {percent(seen['blank'])} of the records; in training {percent(seen['usual_blank'])} were."
+            alarms.append(_alarm("field_blank", field, words, "blank"))
+        elif seen["outside"] >= GROSS_OUTSIDE and seen["count"] >= LEAST_COUNT:
+            alarms.append(_alarm("field_range", field, _outside_words(field, seen), "range"))
+    return alarms
+
+
+def _outside_words(field: str, seen: dict[str, Any]) -> str:
+    if "examples" in seen:
+        return f"{field} holds answers the model never saw in {percent(seen['outside'])} of the records: {', '.join(seen['examples'])}."
+    return f"{field} lies outside the {seen['low']} to {seen['high']} of training in {percent(seen['outside'])} of the records."
+
+
+def _alarm(check: str, field: str, words: str, cause: str) -> dict[str, Any]:
+    return {"check": check, "field": field, "severity": "warning", "message": words, "cause": cause, "since": None}
+
+
+def _of_field(spec: FieldSpec, table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, Any]:
+    parsed = parse(table[spec.name], spec)
+    found = {
+        "outside": 0.0,
+        "count": 0,
+        "blank": float(parsed.isna().mean()),
+        "usual_blank": reference.get("blank", 0.0),
+    }
+    if spec.family in {"number", "date"} and "min" in reference:
+        low, high = reference["min"], reference["max"]
+        # Dates go on: only dates before the learnt range are strange.
+        beyond = parsed < pd.Timestamp(low) if spec.family == "date" else (parsed < low) | (parsed > high)
+        shown = (low[:10], high[:10]) if spec.family == "date" else (f"{low:,.6g}", f"{high:,.6g}")
+        found |= {"outside": float(beyond.mean()), "count": int(beyond.sum()), "low": shown[0], "high": shown[1]}
+    elif spec.family == "category" and reference.get("all_levels"):
+        text = parsed.dropna().astype(str)
+        unseen = text[~text.isin(list(reference["levels"]))]
+        examples = [str(level)[:40] for level in unseen.value_counts().head(EXAMPLES).index]
+        found |= {"outside": len(unseen) / max(1, len(parsed)), "count": len(unseen), "examples": examples}
+    return found
