@@ -76,7 +76,14 @@ def _leave(workspace: object) -> None:
     from apps.workspaces.scope import workspace_scope
 
     with workspace_scope(workspace.id), connection.cursor() as cursor:
-        for table in ("monitoring_alertevent", "monitoring_alert", "monitoring_watch", "predictions_prediction"):
+        for table in (
+            "monitoring_notice",
+            "monitoring_incidentevent",
+            "monitoring_alert",
+            "monitoring_incident",
+            "monitoring_watch",
+            "predictions_prediction",
+        ):
             cursor.execute(f"DELETE FROM {table} WHERE workspace_id = %s", [workspace.id])
 
 
@@ -85,14 +92,14 @@ def _round(workspace: object) -> tuple[float, int]:
     from django.db import connection
     from django.utils import timezone
 
-    from apps.monitoring.models import Alert, Watch
+    from apps.monitoring.models import Alert, Incident, Watch
     from apps.monitoring.watch import check_due
     from apps.predictions.models import Prediction
     from apps.workspaces.scope import workspace_scope
 
     now = timezone.now()
     with workspace_scope(workspace.id):
-        Alert.objects.all().delete()
+        Incident.objects.all().delete()
         chosen = list(Prediction.objects.order_by("id").values_list("id", flat=True)[:DUE])
         Prediction.objects.filter(id__in=chosen).update(
             last_slot_at=now - timedelta(hours=3), next_run_at=now + timedelta(hours=5)

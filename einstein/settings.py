@@ -106,7 +106,6 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.workspaces.middleware.WorkspaceScope",
-    "apps.monitoring.installation.clock_is_watched",
 ]
 
 ROOT_URLCONF = "einstein.urls"

@@ -1,4 +1,4 @@
-"""The WSGI entry point of the web server."""
+"""The WSGI entry point of the web server, which also looks whether the clock lives: nobody else could tell that it does not."""
 
 import os
 
@@ -6,3 +6,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "einstein.settings")
 application = get_wsgi_application()
+
+from apps.monitoring.installation import watch_the_clock  # noqa: E402, models exist only now
+
+watch_the_clock()

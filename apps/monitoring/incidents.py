@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db.models import Case, Count, When
 from django.utils import timezone
 
 from apps.monitoring.checks import GRAVITY, Finding
@@ -13,6 +14,7 @@ from apps.predictions.models import Prediction
 from einstein.fault_points import fault_point
 from einstein.web.templatetags.words import plural
 
+GRAVEST = Case(When(severity="critical", then=0), When(severity="warning", then=1), default=2)
 SAME_AGAIN = timedelta(days=1)  # what comes back within a day is the same incident
 
 
@@ -29,6 +31,21 @@ def follow(prediction: Prediction, kind: str, finding: Finding) -> Incident | No
         note(alert.incident, "passed", f"{alert.prediction.name}: {finding.sees}")
         return alert.incident
     return None
+
+
+def close_orphans(prediction: Prediction, kinds: set[str]) -> list[Incident]:
+    """Resolve alerts of checks that are no more; their incidents."""
+    gone = (
+        Alert.objects.select_related("incident")
+        .filter(prediction=prediction, state="open")
+        .exclude(check_kind__in=kinds)
+    )
+    incidents = [alert.incident for alert in gone]
+    for alert in gone:
+        alert.state, alert.resolved_at = "resolved", timezone.now()
+        alert.save(update_fields=["state", "resolved_at"])
+        note(alert.incident, "passed", "The check was removed.")
+    return incidents
 
 
 def _opened(prediction: Prediction, kind: str, finding: Finding) -> Incident:
@@ -74,28 +91,29 @@ def _incident_of(cause: str, finding: Finding) -> Incident:
     return again
 
 
-def settle(incident: Incident) -> None:
-    """Let an incident follow its alerts, and plan who is to be told what and when."""
-    alerts = list(Alert.objects.filter(incident=incident, state="open").select_related("prediction__dataset"))
-    if not alerts:
+def settle(incident: Incident, prediction: Prediction) -> None:
+    """Let an incident follow its alerts, and plan who hears of this prediction's. The cost does not grow with the incident."""
+    alerts = Alert.objects.filter(incident=incident, state="open")
+    worst = alerts.select_related("prediction__dataset").order_by(GRAVEST, "opened_at", "id").first()
+    if worst is None:
         _resolve(incident)
         return
-    worst = min(alerts, key=lambda alert: (GRAVITY[alert.severity], alert.opened_at))
-    was, incident.severity, incident.title = incident.severity, worst.severity, title_of(alerts, worst)
+    affected = alerts.aggregate(count=Count("prediction", distinct=True))["count"]
+    was, incident.severity, incident.title = incident.severity, worst.severity, title_of(worst, affected)
     incident.save(update_fields=["severity", "title"])
-    plan_opened(incident, alerts)
+    if alerts.filter(prediction=prediction).exists():
+        plan_opened(incident, prediction)
     if GRAVITY[incident.severity] < GRAVITY[was] and incident.told_at is not None:
-        plan_worse(incident, alerts)
+        plan_worse(incident, prediction)
     fault_point("notices planned")
 
 
-def title_of(alerts: list[Alert], worst: Alert) -> str:
+def title_of(worst: Alert, affected: int) -> str:
     """One prediction's own words, or how many are affected."""
-    names = {alert.prediction_id for alert in alerts}
-    if len(names) == 1:
+    if affected == 1:
         return worst.title
     what = worst.title.removeprefix(f"{worst.prediction.name}: ")
-    return f"{worst.prediction.dataset.name}: {what} ({len(names)} {plural('prediction', len(names))})"[:250]
+    return f"{worst.prediction.dataset.name}: {what} ({affected} {plural('prediction', affected)})"[:250]
 
 
 def _resolve(incident: Incident) -> None:

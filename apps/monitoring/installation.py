@@ -7,15 +7,14 @@ an address outside may be called after every round, so that somebody notices whe
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
-from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -37,7 +36,6 @@ ADVICE = {
     "runs_late": "The background workers have probably stopped. Start them; waiting runs are then done by themselves. See docs/runbooks/runs-late.md.",
     "clock_dead": "No runs are planned, no checks are made and no mail leaves until it is started again. See docs/runbooks/clock-dead.md.",
 }
-_last_look = time.monotonic()
 _last_ping = 0.0
 
 
@@ -116,18 +114,17 @@ def look_at_the_clock() -> bool:
     return False
 
 
-def clock_is_watched(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: after an answer, at most twice a minute, look whether the clock lives."""
+def watch_the_clock() -> None:
+    """Begin to look whether the clock lives, twice a minute, beside the answering of requests."""
+    threading.Thread(target=_keep_looking, daemon=True, name="clock-watch").start()
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        global _last_look
-        response = get_response(request)
-        if time.monotonic() - _last_look > LOOK_EVERY:
-            _last_look = time.monotonic()
-            try:
-                look_at_the_clock()
-            except Exception:
-                logger.exception("looking at the clock failed")
-        return response
 
-    return middleware
+def _keep_looking() -> None:
+    while True:
+        time.sleep(LOOK_EVERY)
+        try:
+            look_at_the_clock()
+        except Exception:
+            logger.exception("looking at the clock failed")
+        finally:
+            connection.close()

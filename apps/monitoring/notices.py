@@ -13,7 +13,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.monitoring.models import Alert, Blackout, Incident, Notice
-from apps.monitoring.recipients import Target, admins_besides, next_digest, targets_of
+from apps.monitoring.recipients import Target, admins_besides, next_digest, targets_of, targets_of_prediction
+from apps.predictions.models import Prediction
 from apps.workspaces.models import Workspace
 
 A_DAY = timedelta(days=1)
@@ -23,19 +24,19 @@ STEADY_TIMES = 3  # how often an incident may come back within days before it ha
 INSTALLATION = "installation"
 
 
-def plan_opened(incident: Incident, alerts: list[Alert]) -> None:
-    """Tell everybody whom it concerns, once the alerts of its cause have had time to come together. Planning twice changes nothing."""
+def plan_opened(incident: Incident, prediction: Prediction) -> None:
+    """Tell everybody whom this prediction concerns, once the alerts of its cause have had time to come together. Planning twice changes nothing."""
     if incident.severity == "info" or incident.state != "open":
         return
     wait = timedelta(seconds=settings.GROUPING_SECONDS)
     if incident.cause == INSTALLATION or incident.times > STEADY_TIMES:
         wait = A_DAY  # operators mend it before, or it comes and goes
-    _plan(incident, alerts, "opened", incident.opened_at + wait)
+    _plan(incident, prediction, "opened", incident.opened_at + wait)
 
 
-def plan_worse(incident: Incident, alerts: list[Alert]) -> None:
+def plan_worse(incident: Incident, prediction: Prediction) -> None:
     """Tell that a warning has become critical."""
-    _plan(incident, alerts, "worse", timezone.now())
+    _plan(incident, prediction, "worse", timezone.now())
 
 
 def plan_resolved(incident: Incident) -> None:
@@ -64,10 +65,10 @@ def drop_waiting(incident: Incident) -> None:
     Notice.objects.filter(incident=incident, state="waiting").update(state="dropped")
 
 
-def _plan(incident: Incident, alerts: list[Alert], moment: str, due: datetime) -> None:
-    due = _after_blackouts(due, {alert.prediction_id for alert in alerts})
+def _plan(incident: Incident, prediction: Prediction, moment: str, due: datetime) -> None:
+    due = _after_blackouts(due, prediction)
     zone = Workspace.objects.get(id=incident.workspace_id).zone
-    for target in targets_of(alerts):
+    for target in targets_of_prediction(prediction):
         if target.wants(incident.severity):
             when = target.soonest(due, incident.severity, zone)
             if incident.severity != "critical" and _told_this_week(target) >= MOST_A_WEEK:
@@ -76,9 +77,12 @@ def _plan(incident: Incident, alerts: list[Alert], moment: str, due: datetime) -
 
 
 def _write(incident: Incident, email: str, moment: str, due: datetime) -> None:
-    Notice.objects.get_or_create(
+    """Plan it, or bring forward what waits for later."""
+    notice, made = Notice.objects.get_or_create(
         incident=incident, to=email, moment=moment, occasion=str(incident.times), defaults={"due_at": due}
     )
+    if not made and notice.state == "waiting" and due < notice.due_at:
+        Notice.objects.filter(id=notice.id, state="waiting").update(due_at=due)
 
 
 def _told_this_week(target: Target) -> int:
@@ -89,12 +93,9 @@ def _told_this_week(target: Target) -> int:
     return told.values("message_id").distinct().count()
 
 
-def _after_blackouts(due: datetime, predictions: set[int]) -> datetime:
-    """The end of the planned maintenance that covers all of some predictions, else `due`."""
-    over = Blackout.objects.filter(starts_at__lte=due, ends_at__gt=due)
-    planned = over.filter(Q(prediction=None) | Q(prediction_id__in=predictions))
-    whole = [one.ends_at for one in planned if one.prediction_id is None]
-    each = {one.prediction_id: one.ends_at for one in planned if one.prediction_id is not None}
-    if not whole and set(each) != predictions:
-        return due
-    return max([*whole, *each.values()])
+def _after_blackouts(due: datetime, prediction: Prediction) -> datetime:
+    """The end of the planned maintenance of a prediction, else `due`."""
+    planned = Blackout.objects.filter(
+        Q(prediction=None) | Q(prediction=prediction), starts_at__lte=due, ends_at__gt=due
+    )
+    return max(planned.values_list("ends_at", flat=True), default=due)

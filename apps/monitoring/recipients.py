@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q
+
 from apps.monitoring.checks import GRAVITY
 from apps.monitoring.models import Alert, Recipient
 from apps.predictions.models import Prediction
-from apps.workspaces.models import Membership
+from apps.workspaces.models import Membership, User
 from apps.workspaces.people import confirmed, responsible
 
 DIGEST_HOUR = 7
@@ -64,33 +66,29 @@ def _after_quiet_hours(local: datetime, begins: time | None, ends: time | None) 
 
 def targets_of(alerts: list[Alert]) -> list[Target]:
     """Everybody whom these alerts concern, once each."""
-    by_prediction = {alert.prediction_id: alert.prediction for alert in alerts}
-    named = list(Recipient.objects.filter(prediction_id__in=by_prediction) | Recipient.objects.filter(prediction=None))
+    predictions = {alert.prediction_id: alert.prediction for alert in alerts}
+    named = list(Recipient.objects.filter(Q(prediction=None) | Q(prediction__in=predictions)))
+    owners = {owner: responsible(owner) for owner in {prediction.owner_id for prediction in predictions.values()}}
     found: dict[str, Target] = {}
-    for prediction in by_prediction.values():
-        for target in _targets_of_one(prediction, named):
+    for prediction in predictions.values():
+        for target in _targets_of_one(prediction, named, owners[prediction.owner_id]):
             found.setdefault(target.email.lower(), target)
     return list(found.values())
 
 
 def targets_of_prediction(prediction: Prediction) -> list[Target]:
     """Everybody whom alerts of one prediction concern."""
-    return _targets_of_one(
-        prediction, list(Recipient.objects.filter(prediction=prediction) | Recipient.objects.filter(prediction=None))
-    )
+    named = list(Recipient.objects.filter(Q(prediction=None) | Q(prediction=prediction)))
+    return _targets_of_one(prediction, named, responsible(prediction.owner_id))
 
 
-def _targets_of_one(prediction: Prediction, named: list[Recipient]) -> list[Target]:
+def _targets_of_one(prediction: Prediction, named: list[Recipient], people: list[User]) -> list[Target]:
     mine = [one for one in named if one.prediction_id in {None, prediction.id}]
     gone = {one.email.lower() for one in mine if one.left_at is not None}
     there = [one for one in mine if one.confirmed_at is not None and one.left_at is None]
     if there:
         return [Target(one.email, one.email, one.least, one.pace, one.quiet_from, one.quiet_until) for one in there]
-    owners = [
-        Target(person.email, str(person))
-        for person in responsible(prediction.owner_id)
-        if person.email.lower() not in gone
-    ]
+    owners = [Target(person.email, str(person)) for person in people if person.email.lower() not in gone]
     return owners or admins_besides(gone)  # somebody must hear of it
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from apps.monitoring.incidents import note
+from apps.monitoring.incidents import GRAVEST, note
 from apps.monitoring.links import answer_url, leave_url
 from apps.monitoring.models import LIVE_INCIDENT, Alert, Incident, Notice
 from apps.monitoring.notices import plan_follow_ups
@@ -32,6 +32,7 @@ SUBJECTS = {
     "escalated": "Nobody has answered: {}",
     "resolved": "Over: {}",
 }
+MOST_ALERTS = 200  # of one incident that are looked at for the words of its e-mail
 MOST_TOGETHER = 50  # incidents in one e-mail; the rest comes with the next
 PREDICTIONS_NAMED = 12
 
@@ -103,7 +104,7 @@ def _note_told(one: Notice) -> None:
 def _alerts_of(incident: Incident) -> list[Alert]:
     """The incident's open alerts, gravest first; when it is over, its last ones."""
     found = Alert.objects.filter(incident=incident).select_related("prediction__dataset")
-    live = list(found.filter(state="open").order_by("severity", "opened_at"))
+    live = list(found.filter(state="open").order_by(GRAVEST, "opened_at", "id")[:MOST_ALERTS])
     return live or list(found.order_by("-resolved_at")[:1])
 
 

@@ -142,7 +142,7 @@ def alert(request: HttpRequest, incident_id: int) -> HttpResponse:
     """One incident: what happened, since when, likely why, what it affects, what to do."""
     incident = get_object_or_404(Incident, id=incident_id)
     found = Alert.objects.filter(incident=incident).select_related("prediction__dataset")
-    live = list(found.filter(state="open").order_by("severity", "opened_at")[:ALERTS_SHOWN])
+    live = list(found.filter(state="open").order_by(incidents.GRAVEST, "opened_at", "id")[:ALERTS_SHOWN])
     shown = live or list(found.order_by("-resolved_at")[:1])
     check = registry().get(shown[0].check_kind) if shown else None
     context = {
