@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH_DATA ?= bench/data
 
-.PHONY: run test lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due screenshots clean
+.PHONY: run test lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages screenshots clean
 
 run: .venv/run
 	$(BIN)/python -m einstein run
@@ -20,12 +20,12 @@ lint: .venv/dev
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/djlint templates --lint --quiet
 
-bench: bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due
+bench: bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages
 
 bench-quality: .venv/dev
 	BENCH_DATA=$(BENCH_DATA) PYTHONPATH=. $(BIN)/python -m bench.quality
 
-bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due: bench-%: .venv/dev
+bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages: bench-%: .venv/dev
 	BENCH_DATA=$(BENCH_DATA) PYTHONPATH=. $(BIN)/python -m bench.$*
 
 bench-floor: .venv/dev

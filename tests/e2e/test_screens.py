@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import os
 import re
@@ -40,7 +41,8 @@ INSIDE = {
     "wizard-question": "predictions/{p}/wizard/question/", "wizard-data": "predictions/{p}/wizard/data/",
     "wizard-outcome": "predictions/{p}/wizard/outcome/", "wizard-records": "predictions/{p}/wizard/records/",
     "wizard-fields": "predictions/{p}/wizard/fields/", "wizard-schedule": "predictions/{p}/wizard/schedule/",
-    "wizard-review": "predictions/{p}/wizard/review/", "alerts": "alerts/", "alert": "alerts/{a}/", "people": "settings/", "keys": "settings/keys/",
+    "wizard-review": "predictions/{p}/wizard/review/", "alerts": "alerts/", "alert": "alerts/{a}/", "health": "health/",
+    "alert-settings": "predictions/{p}/monitoring/settings/", "periods": "predictions/{p}/monitoring/compare/", "people": "settings/", "keys": "settings/keys/",
     "activity": "settings/audit/", "workspace": "settings/workspace/", "not-found": "nothing/",
 }  # fmt: skip
 DRAWN = "document.fonts.status == 'loaded' && [...document.querySelectorAll('[data-figure]')].every(chart => chart.querySelector('.main-svg'))"
@@ -59,6 +61,25 @@ with workspace_scope({workspace}):
     receive_path(Path("{file}"), "november.csv", None, Dataset.objects.get(id={dataset}))
     print(Widget.objects.create(prediction_id={prediction}, name="Churn risk", origins=["https://crm.example.com"]).id)
 print(create_workspace("Fresh start", User.objects.get(email="screens@brightline.example")).slug)
+"""
+PAST = """
+from datetime import timedelta
+import random
+from apps.monitoring.links import answer_url, leave_url
+from apps.monitoring.models import Incident, Look
+from apps.scoring.models import ScoringRun
+from apps.workspaces.scope import workspace_scope
+random.seed(3)
+with workspace_scope({workspace}):
+    first = Look.objects.filter(prediction_id={prediction}).order_by("id").first()
+    run = first.scoring_run
+    for days in range(1, 40):
+        earlier = ScoringRun.objects.create(prediction_id={prediction}, version=run.version, fingerprint=str(days), records=run.records, scored=run.scored,
+            history_key="none", bands=run.bands, as_of=run.as_of - timedelta(days=days))
+        fields = {{name: [row[0] * random.uniform(0.97, 1.03) if row[0] else row[0], *row[1:]] for name, row in first.fields.items()}}
+        scores = first.scores | {{"high": first.scores["high"] * random.uniform(0.9, 1.1), "estimated": first.scores["estimated"] + random.uniform(-0.01, 0.01)}}
+        Look.objects.create(prediction_id={prediction}, scoring_run=earlier, number=1, records=first.records, fields=fields, scores=scores, at=earlier.as_of)
+    print(answer_url(Incident.objects.get(id={alert}), "maria@brightline.example"), leave_url({workspace}, "maria@brightline.example"))
 """
 TOO_FEW = """
 from apps.workspaces.scope import workspace_scope
@@ -91,9 +112,10 @@ def screens(stack, tmp_path_factory):
     values = {"workspace": workspace, "dataset": dataset, "prediction": prediction, "file": file}
     widget, empty = run_python(stack, OUT_OF_RANGE.format(**values)).split()
     alert = wait_for(
-        lambda: stack.sql("SELECT id FROM monitoring_alert WHERE prediction_id = %s AND told_at IS NOT NULL", prediction),
+        lambda: stack.sql("SELECT id FROM monitoring_incident WHERE workspace_id = %s AND told_at IS NOT NULL", workspace),
         60, "the alert",
     )[0][0]  # fmt: skip
+    links = run_python(stack, PAST.format(**values, alert=alert)).split()
     stack.sql("UPDATE workspaces_user SET is_staff = true WHERE email = 'screens@brightline.example'")
     wait_for(
         lambda: stack.sql("SELECT 1 FROM outbox_sending WHERE destination_id = %s AND state = 'held'", held),
@@ -113,7 +135,8 @@ def screens(stack, tmp_path_factory):
         "a": alert,
     }
     inside = {name: f"/w/{slug}/" + path.format(**named) for name, path in INSIDE.items()}
-    return inside | PERSONAL | {"first-run": f"/w/{empty}/", "first-datasets": f"/w/{empty}/datasets/", "first-predictions": f"/w/{empty}/predictions/",
+    mailed = dict(zip(("answer-alert", "leave-alerts"), (link.removeprefix(stack.base) for link in links), strict=True))
+    return inside | PERSONAL | mailed | {"first-run": f"/w/{empty}/", "first-datasets": f"/w/{empty}/datasets/", "first-predictions": f"/w/{empty}/predictions/",
                                 "quiet": f"/w/{empty}/alerts/"}, values  # fmt: skip
 
 
@@ -423,7 +446,7 @@ def test_e_mails_are_drawn_too(stack, screens, artist):
         "list-email": next(mail for subject, mail in subjects if "to look at" in subject),
         "alert-email": next(mail for subject, mail in subjects if "to look at" not in subject),
     }
-    found = {name: mail.get_body(("html",)).get_content() for name, mail in found.items()}
+    found = {name: with_picture(mail) for name, mail in found.items()}
     faults = {}
     for width in WIDTHS:
         drawn = artist(width, logged_in=False)
@@ -433,3 +456,14 @@ def test_e_mails_are_drawn_too(stack, screens, artist):
         drawn.draw("leave-list", leave)
         faults |= drawn.found()
     assert faults == {}
+
+
+def with_picture(mail) -> str:
+    """The mail's HTML as a mail program shows it."""
+    html = mail.get_body(("html", "related")).get_body(("html",)).get_content()
+    for part in mail.walk():
+        if part["Content-ID"] == "<picture>":
+            html = html.replace(
+                "cid:picture", f"data:image/png;base64,{base64.b64encode(part.get_payload(decode=True)).decode()}"
+            )
+    return html
