@@ -225,6 +225,8 @@ def announce_alert(workspace_id: int, alert_id: int) -> None:
             "check": alert.check_kind,
             "severity": alert.severity,
             "title": alert.title,
+            "what": alert.answers.get("what", ""),
+            "incident": alert.incident_id,
             "opened_at": alert.opened_at.isoformat(),
         }
         for delivery in Delivery.objects.filter(

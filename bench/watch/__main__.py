@@ -1,5 +1,5 @@
 """`make bench-watch`: a seeded fleet from real tables under watch: false alarms on clean streams, and what is caught of thirty kinds of
-faults, by kind and size of batch; then the rivals on a part of the same fleet. Limits are those of the issue of monitoring: at most 0.1
+faults, by kind and size of batch; then the rivals on a part of the same fleet. Limits: at most 0.1
 newly opened alarms per 100 clean days (upper 95 % bound), none by harmless changes; gross kinds at once at any size; other kinds in 500
 rows or more 97 % at once and 99 % within three days; half a standard deviation 85 % within five; 100 to 499 rows 90 % within three; the
 broken field named first in 90 %; 2,000 rows by 20 fields in 50 ms. `--quick` takes a tenth of the fleet."""

@@ -116,9 +116,9 @@ class Fleet:
         return [str(mail["Subject"]) for mail in self.mails(to)]
 
     def has_mail(self, number: int) -> bool:
-        """Whether the owner was told; what a dead sender had claimed is due at once, not after a minute and a half."""
+        """Whether the owner was told; what a sender had claimed that died ten seconds ago is due at once, not after a minute and a half."""
         self.stack.sql(
-            "UPDATE outbox_message SET due_at = now() WHERE state = 'pending' AND due_at > now() + interval '3 seconds'"
+            "UPDATE outbox_message SET due_at = now() WHERE state = 'pending' AND due_at BETWEEN now() + interval '3 seconds' AND now() + interval '80 seconds'"
         )
         return bool(self.mails(owner(number)))
 

@@ -113,7 +113,7 @@ class Errors:
             np.random.default_rng(seed).random(len(error)) < 0.5
         )  # the usual level is told on records the model does not know
         model = ErrorModel(seed).fit(features[half], error[half])
-        told = np.maximum(np.asarray(model.model_.predict(features[~half])), 0)
+        told = np.maximum(np.asarray(model.model_.predict(features[~half], num_threads=1)), 0)
         return cls(model, float(told.mean()), float(told.std()))
 
     def judge(self, features: np.ndarray) -> Verdict | None:

@@ -88,7 +88,7 @@ class ErrorModel:
             "objective": "regression_l1",
             "verbosity": -1,
             "seed": self.seed,
-            "num_threads": 2,
+            "num_threads": 1,  # beside busy neighbours two threads wait for each other far longer than they save
             "deterministic": True,
             "min_data_in_leaf": 20,
         }
@@ -97,5 +97,5 @@ class ErrorModel:
 
     def mean_error(self, features: np.ndarray) -> float:
         """The mean absolute error to be expected of these records."""
-        found: Any = self.model_.predict(features)
+        found: Any = self.model_.predict(features, num_threads=1)
         return float(np.maximum(found, 0).mean())

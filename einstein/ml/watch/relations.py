@@ -237,7 +237,7 @@ def _fitted(x: np.ndarray, y: np.ndarray, seed: int) -> Any:
         "learning_rate": 0.1,
         "min_data_in_leaf": 20,
         "verbosity": -1,
-        "num_threads": 2,
+        "num_threads": 1,  # beside busy neighbours two threads wait for each other far longer than they save
         "seed": seed,
         "deterministic": True,
     }

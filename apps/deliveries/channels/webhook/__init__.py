@@ -56,7 +56,7 @@ class Webhook(Channel):
 
     def test(self, prediction: Prediction) -> str:
         """Post a message of the type "test" and say what came back."""
-        require_web_address(str(self.settings.get("url", "")))
+        require_web_address(self.address)
         body = {"type": "test", "timestamp": timezone.now().isoformat(), "data": {"prediction": prediction.name}}
         status = self._post(f"test_{secrets.token_hex(8)}", body)
         return f"It works: {self.place} answered {status}."
@@ -83,11 +83,15 @@ class Webhook(Channel):
         with parcel.work.fenced():
             Payload.objects.filter(sending=parcel.sending).delete()
             Payload.objects.bulk_create(
-                Payload(sending=parcel.sending, number=number, body=body, records=len(body["data"].get("records", [])))
+                Payload(sending=parcel.sending, number=number, body=body, records=self.records_in(body))
                 for number, body in enumerate(bodies, start=1)
             )
             parcel.sending.facts["prepared"] = True
             parcel.sending.save(update_fields=["facts"])
+
+    def records_in(self, body: dict[str, Any]) -> int:
+        """How many records a message tells about."""
+        return len(body["data"].get("records", []))
 
     def _bodies(self, parcel: Parcel) -> list[dict[str, Any]]:
         """The messages of a sending; none when no record fits the rule."""
@@ -117,15 +121,22 @@ class Webhook(Channel):
             for number, part in enumerate(parts, start=1)
         ]
 
+    @property
+    def address(self) -> str:
+        """Where messages are posted."""
+        return str(self.settings.get("url", ""))
+
+    def headers(self, message_id: str, content: bytes) -> dict[str, str]:
+        """What goes with a message: its id, its time, and the signature over both."""
+        moment = int(time.time())
+        signature = sign(self.secret["signing_secret"], message_id, moment, content)
+        return {"webhook-id": message_id, "webhook-timestamp": str(moment), "webhook-signature": signature}
+
     def _post(self, message_id: str, body: dict[str, Any]) -> int:
         """Send one message; only an answer from 200 to 299 counts as taken."""
         content = json.dumps(body, separators=(",", ":")).encode()
-        moment = int(time.time())
-        headers = {
-            "Content-Type": "application/json", "webhook-id": message_id, "webhook-timestamp": str(moment),
-            "webhook-signature": sign(self.secret["signing_secret"], message_id, moment, content),
-        }  # fmt: skip
-        status, _, answer = fetch("POST", self.settings["url"], headers, content, seconds=SECONDS, most_bytes=1 << 20)
+        headers = {"Content-Type": "application/json", **self.headers(message_id, content)}
+        status, _, answer = fetch("POST", self.address, headers, content, seconds=SECONDS, most_bytes=1 << 20)
         if 200 <= status < 300:
             return status
         if status == GONE:
