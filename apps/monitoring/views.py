@@ -67,7 +67,7 @@ def monitoring(request: HttpRequest, prediction_id: int) -> HttpResponse:
     )
     context = {
         "section": "predictions", "tab": "monitoring", "prediction": prediction, "watch": watch, "checks": checks,
-        "incidents": list({alert.incident_id: alert.incident for alert in alerts}.values()),
+        "incidents": list({alert.incident_id: alert.incident for alert in alerts if alert.incident.severity != "info"}.values()),
         "produced": charts.produced(prediction, runs, zone), "high": charts.high_band(prediction, runs, zone),
         "performance": charts.performance(looks[0], zone), "scatter": field_charts.scatter(prediction, looks[0]),
         "fields": field_charts.small_multiples(prediction, looks[0], legend, alerts)[: field_charts.FIRST_SHOWN], "field_count": len(looks[0][-1].fields) if looks[0] else 0,
@@ -130,8 +130,9 @@ def _day(text: str) -> object | None:
 def alerts(request: HttpRequest) -> HttpResponse:
     """Every incident, the open ones first."""
     closed = Incident.objects.filter(state="resolved").order_by("-resolved_at")[:ALERTS_SHOWN]
+    live = live_incidents()[:ALERTS_SHOWN]
     context = {
-        "section": "alerts", "open": live_incidents()[:ALERTS_SHOWN], "closed": closed,
+        "section": "alerts", "notes": [one for one in live if one.severity == "info"], "open": [one for one in live if one.severity != "info"], "closed": closed,
         "watched": Watch.objects.filter(prediction__state="active").count(),
     }  # fmt: skip
     return render(request, "monitoring/alerts.html", context)

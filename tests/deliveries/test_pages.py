@@ -214,7 +214,7 @@ def test_the_page_follows_a_delivery_until_it_has_arrived_and_then_loads_anew(
     hook = make_delivery("webhook", {"url": f"{web.base}/hook", "events": ["scores.changed"]}, {"signing_secret": "whsec_YWJj"})  # fmt: skip
     planning.plan_now(hook, owner)
     page = f"{base}{hook.id}/"
-    assert 'hx-trigger="every 1s" hx-swap="innerHTML"' in client.get(page).content.decode()
+    assert 'data-hx-trigger="every 1s" data-hx-swap="innerHTML"' in client.get(page).content.decode()
     waiting = client.get(page, headers={"HX-Request": "true"})
     assert "On its way" in waiting.content.decode()
     assert "HX-Refresh" not in waiting
