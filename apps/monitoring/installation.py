@@ -25,6 +25,7 @@ from apps.workspaces.models import User
 from einstein.fault_points import fault_point
 from einstein.outbound import http
 from einstein.outbound.addresses import OutboundProblem
+from einstein.web.templatetags.words import plural
 
 logger = logging.getLogger("einstein.monitoring")
 CLOCK = "clock"
@@ -45,7 +46,8 @@ def check_installation() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT workspaces, predictions FROM late_runs()")
         workspaces, predictions = cursor.fetchone()
-    sees = f"{predictions:,} predictions of {workspaces:,} workspaces have had no new scores, because no worker picks up their runs."
+    who = f"{predictions:,} {plural('prediction', predictions)} of {workspaces:,} {plural('workspace', workspaces)}"
+    sees = f"{who} {'has' if predictions == 1 else 'have'} had no new scores, because no worker picks up the runs."
     _follow("runs_late", sees if predictions else "")
     _follow("clock_dead", "")
     _ping()

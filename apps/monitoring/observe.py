@@ -136,9 +136,21 @@ def _alarms(lines: list[dict[str, Any]], memory: Memory, scored: Scored) -> list
     times = dict(begun.filter(number__in={line["since"] for line in live}).values_list("number", "at"))
     kept = ("check", "field", "severity", "message", "cause")
     return [
-        {name: line[name] for name in kept} | {"since": times.get(line["since"], scored.run.as_of).isoformat()}
+        {name: line[name] for name in kept}
+        | {"since": times.get(line["since"], scored.run.as_of).isoformat(), "message": _said(line["message"], memory)}
         for line in live
     ]
+
+
+def _said(message: str, memory: Memory) -> str:
+    """What the watch says of its reference as what it is here: records scored before, unless training's stood in."""
+    if memory.learnt_from == "training":
+        return message
+    return (
+        message.replace("those of training", "those of before")
+        .replace("In training", "Before")
+        .replace("in training", "before")
+    )
 
 
 def _row(figure: Figure, training: dict[str, Any]) -> list[float | None]:

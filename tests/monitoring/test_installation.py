@@ -46,7 +46,7 @@ def test_operators_hear_once_of_late_runs_and_once_when_it_is_over(late, operato
     for _ in range(3):
         check_installation()
     assert mails() == [(operator.email, "Planned runs are not picked up")]
-    assert "1 predictions of 1 workspaces" in AccountMessage.objects.get().text
+    assert "1 prediction of 1 workspace has had no new scores" in AccountMessage.objects.get().text
     with workspace_scope(late.workspace_id):
         Alert.objects.update(state="resolved")
     for _ in range(2):
