@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from apps.monitoring.models import Look, Memory, Watch
 from apps.monitoring.observe import observe
+from apps.monitoring.queries import looks_of
 from apps.monitoring.watch import check_prediction
 from apps.pipeline import story
 from apps.runs.models import Run
@@ -149,3 +152,50 @@ def test_observing_nothing_is_no_fault(scored):
 
     observe(Nothing(), None)
     assert story.KINDS["score"] is story.score_and_observe
+
+
+def test_the_monitoring_page_costs_the_same_however_long_the_history_is(
+    client, owner, workspace, scored, django_assert_max_num_queries
+):
+    first = Look.objects.select_related("scoring_run").get()
+
+    def past(days) -> None:
+        for day in days:
+            run = first.scoring_run
+            copy = type(run).objects.create(
+                prediction=scored, version=run.version, fingerprint=str(day), records=1, scored=1, history_key="none", bands=run.bands, as_of=run.as_of - timedelta(days=day)
+            )  # fmt: skip
+            Look.objects.create(
+                prediction=scored,
+                scoring_run=copy,
+                number=day,
+                records=1,
+                fields=first.fields,
+                scores=first.scores,
+                at=copy.as_of,
+            )
+
+    def cost(page: str) -> int:
+        with django_assert_max_num_queries(80) as asked:
+            assert client.get(f"/w/{workspace.slug}/predictions/{scored.id}/monitoring/{page}").status_code == 200
+        return len(asked)
+
+    client.force_login(owner)
+    pages = ["", "?period=730", "fields/", "compare/", "settings/"]
+    past([1, 2, 45])
+    for page in pages:
+        cost(page)
+    few = [cost(page) for page in pages]
+    past(day for day in range(3, 100) if day != 45)
+    assert [cost(page) for page in pages] == few
+
+
+def test_a_long_history_is_thinned_out_and_keeps_the_newest(scored):
+    first = Look.objects.select_related("scoring_run").get()
+    run = first.scoring_run
+    for day in range(1, 150):
+        copy = type(run).objects.create(prediction=scored, version=run.version, fingerprint=str(day), records=1, scored=1, history_key="none", as_of=run.as_of - timedelta(days=day))  # fmt: skip
+        Look.objects.create(prediction=scored, scoring_run=copy, number=day, records=1, at=copy.as_of)
+    shown, there = looks_of(scored, 730)
+    assert (len(shown), there, shown[-1].id) == (50, 150, first.id)
+    assert [look.at for look in shown] == sorted(look.at for look in shown)
