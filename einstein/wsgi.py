@@ -7,6 +7,9 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "einstein.settings")
 application = get_wsgi_application()
 
+from django.conf import settings  # noqa: E402
+
 from apps.monitoring.installation import watch_the_clock  # noqa: E402, models exist only now
 
-watch_the_clock()
+if settings.WATCH_CLOCK:
+    watch_the_clock()

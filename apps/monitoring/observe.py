@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from functools import lru_cache
 from typing import Any
 
@@ -68,13 +69,16 @@ def _readable(memory: Memory) -> bool:
 
 
 def remember(scored: Scored) -> Memory:
-    """Learn what is usual and keep it, in place of what was known before."""
+    """Learn what is usual and keep it, in place of what was known before, whose file goes once the new one stands."""
     watcher, origin = learn(scored)
-    key = storage.key_for(scored.run.workspace_id, "watches", scored.run.prediction_id, f"{scored.run.id}.zip")
+    prediction = scored.run.prediction_id
+    key = storage.key_for(scored.run.workspace_id, "watches", prediction, f"{scored.run.id}-{secrets.token_hex(4)}.zip")
     storage.put_bytes(to_bytes(watcher), key)
+    before = Memory.objects.filter(prediction_id=prediction).values_list("storage_key", flat=True).first()
     values = {"version_id": scored.run.version_id, "storage_key": key, "state": to_bytes(watcher.memory()), "learnt_from": origin, "learnt_at": timezone.now()}  # fmt: skip
-    with transaction.atomic():
-        memory, _ = Memory.objects.update_or_create(prediction_id=scored.run.prediction_id, defaults=values)
+    memory, _ = Memory.objects.update_or_create(prediction_id=prediction, defaults=values)
+    if before:
+        transaction.on_commit(lambda: storage.delete(before))
     return memory
 
 

@@ -36,9 +36,9 @@ def send_due() -> int:
             message = Message.objects.get(id=message_id)
             fault_point("mail claimed")
             _attempt(message)
-            fault_point("mail noted")
             if message.sending_id is not None and message.state == "sent":
                 Sending.objects.filter(id=message.sending_id).update(acknowledged=F("acknowledged") + 1)
+        fault_point("mail noted")
     return len(claimed) + send_account_messages()
 
 

@@ -75,7 +75,7 @@ with workspace_scope({workspace}):
     run = first.scoring_run
     for days in range(1, 40):
         earlier = ScoringRun.objects.create(prediction_id={prediction}, version=run.version, fingerprint=str(days), records=run.records, scored=run.scored,
-            history_key="none", bands=run.bands, as_of=run.as_of - timedelta(days=days))
+            history_key=run.history_key, snapshot=run.snapshot, bands=run.bands, as_of=run.as_of - timedelta(days=days))
         fields = {{name: [row[0] * random.uniform(0.97, 1.03) if row[0] else row[0], *row[1:]] for name, row in first.fields.items()}}
         scores = first.scores | {{"high": first.scores["high"] * random.uniform(0.9, 1.1), "estimated": first.scores["estimated"] + random.uniform(-0.01, 0.01)}}
         Look.objects.create(prediction_id={prediction}, scoring_run=earlier, number=1, records=first.records, fields=fields, scores=scores, at=earlier.as_of)

@@ -39,6 +39,19 @@ def test_a_change_of_unit_is_named_with_its_numbers(scored, next_run):
     assert look.fields["MonthlyCharges"][5] > 1
 
 
+def test_strange_scores_are_told_with_the_share_that_is_high(scored, next_run, settings):
+    settings.GROUPING_SECONDS = 0
+    alike = {
+        "Contract": lambda value: "Month-to-month", "tenure": lambda value: "1", "InternetService": lambda value: "Fiber optic", "OnlineSecurity": lambda value: "No",
+        "TechSupport": lambda value: "No", "PaymentMethod": lambda value: "Electronic check", "PaperlessBilling": lambda value: "Yes",
+    }  # fmt: skip
+    before = Look.objects.get().scores["high"]
+    look = next_run(lambda table: open_customers(table, **alike))
+    check_and_tell(scored)
+    assert look.scores["high"] > before + 0.3
+    assert subjects() == [f"Churn: {look.scores['high']:.0%} are in the High band instead of {before:.0%}"]
+
+
 def test_the_same_records_with_a_few_changes_are_quiet(scored, next_run):
     for step in range(3):
         look = next_run(

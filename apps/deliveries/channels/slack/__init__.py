@@ -24,7 +24,7 @@ MARKS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}  # what the room would take for
 
 class Slack(Webhook):
     kind, title, icon, order = "slack", "Slack", "message-square", 25
-    words = "Short messages in a Slack room, or in any chat that takes Slack’s incoming webhooks"
+    words = "Short messages in a Slack room, or in any chat that takes them the same way"
 
     @classmethod
     def settings_asked(cls, prediction: Prediction) -> Sequence[Setting]:
