@@ -11,7 +11,7 @@ run: .venv/run
 test: .venv/dev
 	$(BIN)/python tests/ensure_tools.py
 	$(BIN)/python -m pytest -m alone
-	$(BIN)/python -m pytest -n 3 -m "not alone"
+	$(BIN)/python -m pytest -n 2 -m "not alone"
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")  # tests run in two processes, each with a database of its own
+WORKER = os.environ.get(
+    "PYTEST_XDIST_WORKER", "alone"
+)  # tests run in several processes, each with a database of its own
 VAR = ROOT / "var" / f"tests-{WORKER}"
 TELCO = ROOT / "tests" / "data" / "telco_small.csv"
 # Named here and not in pyproject.toml: pytest-django would read the settings, and so touch the installation's own data,
@@ -21,7 +23,7 @@ os.environ["EINSTEIN_NO_LOGIN_LIMITS"] = "1"
 os.environ["EINSTEIN_LOG_LEVEL"] = "ERROR"
 os.environ["EINSTEIN_WATCH_CLOCK"] = "0"  # its thread knows nothing of tests' transactions
 os.environ["OMP_WAIT_POLICY"] = (
-    "passive"  # two test processes share two cores: a thread that spins keeps the other from its work
+    "passive"  # test processes share two cores: a thread that spins keeps the other from its work
 )
 os.environ.pop("DATABASE_URL", None)
 shutil.rmtree(VAR / "files", ignore_errors=True)

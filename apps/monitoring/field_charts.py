@@ -19,7 +19,7 @@ WHAT = {
     "filled": "share that is filled",
 }
 PERCENT = {"share", "filled"}
-LABELLED = 6
+LABELLED = 3
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,9 @@ def scatter(prediction: Prediction, looks: list[Look]) -> dict[str, Any] | None:
         if far
         else "No field is beyond what differs from run to run"
     )
-    named = {point[0] for point in [*far, *sorted(points, key=lambda point: -point[1])][:LABELLED]}
+    named = {
+        point[0] for point in [*far[:LABELLED], max(points, key=lambda point: point[1])]
+    }  # more would write over one another
     data = [{
         "type": "scatter", "mode": "markers+text", "x": [point[1] for point in points], "y": [min(point[2], 5.0) for point in points],
         "text": [point[0] if point[0] in named else "" for point in points], "textposition": "top center", "cliponaxis": False,

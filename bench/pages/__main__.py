@@ -28,6 +28,7 @@ PAGES = {
 
 
 def main() -> int:
+    os.environ["EINSTEIN_STATIC_BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
     begin()
     user, workspace = workspace_of_its_own()
     prediction = big_workspace.fill(workspace, user)
