@@ -50,19 +50,23 @@ def importance(prediction: Prediction) -> dict[str, float]:
 
 
 def small_multiples(
-    prediction: Prediction, looks: list[Look], legend: dict[str, list[str]], alerts: list[Alert]
+    prediction: Prediction,
+    looks: list[Look],
+    legend: dict[str, list[str]],
+    alerts: list[Alert],
+    most: int | None = None,
 ) -> list[Small]:
-    """Every field of the newest look: what alarms first, then by how much the model leans on it."""
+    """The fields of the newest look, at most so many: what alarms first, then by how much the model leans on it."""
     if not looks:
         return []
     shares, newest = importance(prediction), looks[-1].fields
     alarmed = {field for alert in alerts for field in alert.answers.get("fields", [])}
     alarmed |= {alarm["field"] for alarm in looks[-1].alarms if alarm.get("field")}
-    found = [
-        _small(field, row, looks, legend.get(field, ["middle", ""]), shares.get(field, 0.0), field in alarmed)
-        for field, row in newest.items()
+    order = sorted(newest, key=lambda field: (field not in alarmed, -shares.get(field, 0.0), field))[:most]
+    return [
+        _small(field, newest[field], looks, legend.get(field, ["middle", ""]), shares.get(field, 0.0), field in alarmed)
+        for field in order
     ]
-    return sorted(found, key=lambda small: (not small.alarmed, -small.share, small.field))
 
 
 def _small(field: str, row: list, looks: list[Look], legend: list[str], share: float, alarmed: bool) -> Small:

@@ -70,7 +70,7 @@ def monitoring(request: HttpRequest, prediction_id: int) -> HttpResponse:
         "incidents": list({alert.incident_id: alert.incident for alert in alerts if alert.incident.severity != "info"}.values()),
         "produced": charts.produced(prediction, runs, zone), "high": charts.high_band(prediction, runs, zone),
         "performance": charts.performance(looks[0], zone), "scatter": field_charts.scatter(prediction, looks[0]),
-        "fields": field_charts.small_multiples(prediction, looks[0], legend, alerts)[: field_charts.FIRST_SHOWN], "field_count": len(looks[0][-1].fields) if looks[0] else 0,
+        "fields": field_charts.small_multiples(prediction, looks[0], legend, alerts, field_charts.FIRST_SHOWN), "field_count": len(looks[0][-1].fields) if looks[0] else 0,
         "happened": happened, "period": days, "periods": PERIODS, "looked": len(looks[0]), "looks": looks[1], "first_shown": field_charts.FIRST_SHOWN,
     }  # fmt: skip
     template = "monitoring/_charts.html" if request.htmx else "monitoring/monitoring.html"
