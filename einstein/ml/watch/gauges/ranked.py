@@ -27,11 +27,9 @@ class RankedGauge(Gauge):
         numbers, trial = values.column.values, self.trial_spread
         self.ranks = Ranks(numbers[~np.isnan(numbers)])
         bins = len(self.ranks.cuts) + 1 if len(self.ranks.cuts) else 0
-        # Where few values have a bin each, the bins tell the spread; its mean leaps with the share of any one of them.
-        spread = [] if self.ranks.few else [Stat("spread", 0.035, mean=True, trial=trial)]
         return [
             Stat("blank", 0.02), Stat("unreadable", 0.01), *self.own_stats(), Stat("repeated", self.least_repeated, trial=trial),
-            Stat("rank", 0.05, mean=True, trial=trial), *spread,
+            Stat("rank", 0.05, mean=True, trial=trial), Stat("spread", 0.035, mean=True, trial=trial),
             *(Stat(f"bin {place}", 0.04, trial=trial) for place in range(bins)),
         ]  # fmt: skip
 
