@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps.monitoring.checks import GRAVITY, Finding
 from apps.monitoring.models import LIVE_INCIDENT, Alert, Incident, IncidentEvent, Notice
-from apps.monitoring.notices import drop_waiting, plan_opened, plan_resolved, plan_worse
+from apps.monitoring.notices import drop_waiting, plan_opened, plan_resolved, plan_worse, take_up_again
 from apps.predictions.models import Prediction
 from einstein.fault_points import fault_point
 from einstein.web.templatetags.words import plural
@@ -26,10 +26,7 @@ def follow(prediction: Prediction, kind: str, finding: Finding) -> Incident | No
     if finding.failing and not finding.silent:
         return _opened(prediction, kind, finding) if alert is None else _goes_on(alert, finding)
     if alert is not None and (finding.failing is False or finding.silent):
-        alert.state, alert.resolved_at = "resolved", timezone.now()
-        alert.save(update_fields=["state", "resolved_at"])
-        note(alert.incident, "passed", f"{alert.prediction.name}: {finding.sees}")
-        return alert.incident
+        return _passed(alert, f"{prediction.name}: {finding.sees}")
     return None
 
 
@@ -40,12 +37,14 @@ def close_orphans(prediction: Prediction, kinds: set[str]) -> list[Incident]:
         .filter(prediction=prediction, state="open")
         .exclude(check_kind__in=kinds)
     )
-    incidents = [alert.incident for alert in gone]
-    for alert in gone:
-        alert.state, alert.resolved_at = "resolved", timezone.now()
-        alert.save(update_fields=["state", "resolved_at"])
-        note(alert.incident, "passed", "The check was removed.")
-    return incidents
+    return [_passed(alert, "The check was removed.") for alert in gone]
+
+
+def _passed(alert: Alert, words: str) -> Incident:
+    alert.state, alert.resolved_at = "resolved", timezone.now()
+    alert.save(update_fields=["state", "resolved_at"])
+    note(alert.incident, "passed", words)
+    return alert.incident
 
 
 def _opened(prediction: Prediction, kind: str, finding: Finding) -> Incident:
@@ -163,6 +162,7 @@ def reopen(incident: Incident, who: str) -> None:
     """Back to open, as if nobody had answered."""
     incident.state, incident.snoozed_until, incident.acknowledged_by = "open", None, ""
     incident.save(update_fields=["state", "snoozed_until", "acknowledged_by"])
+    take_up_again(incident)
     note(incident, "reopened", f"{who} opened it again")
 
 

@@ -8,13 +8,9 @@ from django.utils import timezone
 
 from apps.workspaces.tenancy import TenantModel
 
-SEVERITIES = ["info", "warning", "critical"]
 ALERT_STATES = ["open", "resolved"]
 INCIDENT_STATES = ["open", "acknowledged", "snoozed", "resolved"]
 LIVE_INCIDENT = ["open", "acknowledged", "snoozed"]
-MOMENTS = ["opened", "worse", "reminder", "escalated", "resolved"]
-PACES = ["at_once", "daily", "weekly"]
-NOTICE_STATES = ["waiting", "told", "dropped"]
 
 
 class Look(TenantModel):
@@ -47,7 +43,6 @@ class Memory(TenantModel):
     state = models.BinaryField()
     legend = models.JSONField(default=dict)  # {field: [what its figure is, of which answer]}
     learnt_from = models.CharField(max_length=10)  # "scored" records or "training" ones
-    learnt_at = models.DateTimeField(default=timezone.now)
 
 
 class Watch(TenantModel):
@@ -89,8 +84,6 @@ class Incident(TenantModel):
     times = models.PositiveSmallIntegerField(default=1)
     opened_at = models.DateTimeField(default=timezone.now)
     told_at = models.DateTimeField(null=True)
-    reminded_at = models.DateTimeField(null=True)
-    escalated_at = models.DateTimeField(null=True)
     snoozed_until = models.DateTimeField(null=True)
     acknowledged_by = models.CharField(max_length=250, blank=True)
     resolved_at = models.DateTimeField(null=True)

@@ -65,6 +65,15 @@ def drop_waiting(incident: Incident) -> None:
     Notice.objects.filter(incident=incident, state="waiting").update(state="dropped")
 
 
+def take_up_again(incident: Incident) -> None:
+    """What an answer had dropped or put off is told after all: at once where nobody was told, else as a reminder in a day."""
+    again = Notice.objects.filter(
+        incident=incident, state__in=["waiting", "dropped"], occasion__startswith=str(incident.times)
+    )
+    again.filter(moment="opened").update(state="waiting", due_at=timezone.now())
+    again.exclude(moment="opened").update(state="waiting", due_at=timezone.now() + A_DAY)
+
+
 def _plan(incident: Incident, prediction: Prediction, moment: str, due: datetime) -> None:
     due = _after_blackouts(due, prediction)
     zone = Workspace.objects.get(id=incident.workspace_id).zone

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.utils import timezone
 
 from apps.monitoring.models import Look, Memory
 from apps.monitoring.reference import learn, scored_records
@@ -35,9 +34,9 @@ def observe(work: Work, scored: Scored | None) -> None:
         scored = scored or _left_behind(work)
         if scored is None or not len(scored.values):
             return
-        memory, first = _memory_of(scored)
+        memory = _memory_of(scored)
     with work.fenced():
-        _look(Memory.objects.select_for_update().get(id=memory.id), scored, first)
+        _look(Memory.objects.select_for_update().get(id=memory.id), scored)
 
 
 def _left_behind(work: Work) -> Scored | None:
@@ -51,12 +50,12 @@ def _left_behind(work: Work) -> Scored | None:
     return scores_kept(run) if run is not None and not Look.objects.filter(scoring_run=run).exists() else None
 
 
-def _memory_of(scored: Scored) -> tuple[Memory, bool]:
-    """What the prediction's watch learnt, and whether it has just done so; learnt anew for another version."""
+def _memory_of(scored: Scored) -> Memory:
+    """What the prediction's watch learnt; learnt anew for another version."""
     memory = Memory.objects.filter(prediction_id=scored.run.prediction_id).first()
     if memory is not None and memory.version_id == scored.run.version_id and _readable(memory):
-        return memory, False
-    return remember(scored), True
+        return memory
+    return remember(scored)
 
 
 def _readable(memory: Memory) -> bool:
@@ -75,7 +74,7 @@ def remember(scored: Scored) -> Memory:
     key = storage.key_for(scored.run.workspace_id, "watches", prediction, f"{scored.run.id}-{secrets.token_hex(4)}.zip")
     storage.put_bytes(to_bytes(watcher), key)
     before = Memory.objects.filter(prediction_id=prediction).values_list("storage_key", flat=True).first()
-    values = {"version_id": scored.run.version_id, "storage_key": key, "state": to_bytes(watcher.memory()), "learnt_from": origin, "learnt_at": timezone.now()}  # fmt: skip
+    values = {"version_id": scored.run.version_id, "storage_key": key, "state": to_bytes(watcher.memory()), "learnt_from": origin}  # fmt: skip
     memory, _ = Memory.objects.update_or_create(prediction_id=prediction, defaults=values)
     if before:
         transaction.on_commit(lambda: storage.delete(before))
@@ -92,7 +91,7 @@ def learn_anew(prediction: Prediction) -> bool:
         return False
     memory = remember(scored)
     Look.objects.filter(scoring_run=run).delete()
-    _look(memory, scored, first=True, expected=True)
+    _look(memory, scored, expected=True)
     return True
 
 
@@ -110,7 +109,7 @@ def _read(key: str) -> Watcher:
     return watcher
 
 
-def _look(memory: Memory, scored: Scored, first: bool, expected: bool = False) -> None:
+def _look(memory: Memory, scored: Scored, expected: bool = False) -> None:
     if Look.objects.filter(scoring_run=scored.run).exists():
         return
     watcher = watch_of(memory)
@@ -119,9 +118,9 @@ def _look(memory: Memory, scored: Scored, first: bool, expected: bool = False) -
     records = scored_records(scored)
     lines = watcher.look(records, day=scored.run.as_of.astimezone(zone).weekday())
     found = figures(watcher)
-    training = beyond_training(scored)
-    alarms = _alarms(lines, memory, scored)
-    if first and not expected:
+    training = beyond_training(scored.run.version.facts, watcher)
+    alarms = _alarms(lines, memory, scored, watcher.number)
+    if watcher.number == 1 and not expected:
         alarms += gross_against_training(training, len(records))
     Look.objects.create(
         prediction_id=scored.run.prediction_id, scoring_run=scored.run, number=watcher.number, records=len(records), at=scored.run.as_of,
@@ -133,11 +132,14 @@ def _look(memory: Memory, scored: Scored, first: bool, expected: bool = False) -
     memory.save(update_fields=["state", "legend"])
 
 
-def _alarms(lines: list[dict[str, Any]], memory: Memory, scored: Scored) -> list[dict[str, Any]]:
+def _alarms(lines: list[dict[str, Any]], memory: Memory, scored: Scored, number: int) -> list[dict[str, Any]]:
     """The alarms that are open after this look, each with the time of the run it began with."""
     live = [line for line in lines if line["state"] != "resolved"]
-    begun = Look.objects.filter(prediction_id=scored.run.prediction_id, at__gte=memory.learnt_at)
-    times = dict(begun.filter(number__in={line["since"] for line in live}).values_list("number", "at"))
+    # Numbers begin anew with each reference: the newest look of a number is this one's.
+    begun = Look.objects.filter(
+        prediction_id=scored.run.prediction_id, number__in={line["since"] for line in live} - {number}
+    )
+    times = dict(begun.order_by("id").values_list("number", "at"))
     kept = ("check", "field", "severity", "message", "cause")
     return [
         {name: line[name] for name in kept}

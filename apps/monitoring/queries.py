@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, OuterRef, Subquery
+from django.db.models import Count, OuterRef, Subquery
 from django.utils import timezone
 
 from apps.monitoring.checks import GRAVITY
@@ -81,8 +81,3 @@ def health() -> list[dict]:
     return sorted(
         rows, key=lambda row: (GRAVITY[row["alert"].severity] if row["alert"] else 3, row["prediction"].name.lower())
     )
-
-
-def newest_look_at(prediction: Prediction) -> datetime | None:
-    """When the watch last looked."""
-    return Look.objects.filter(prediction=prediction).aggregate(newest=Max("at"))["newest"]

@@ -33,7 +33,6 @@ LEVELS = [
     Level(3, "Anything worth a look", "The same, and changes of fields the model hardly uses, slow runs and old models."),
     Level(4, "Everything unusual", "The same, and fields that come near the edge of what is usual. Expect several a month that are nothing."),
 ]  # fmt: skip
-DEFAULT = 2
 
 
 def at_sensitivity(finding: Finding, facts: Facts) -> Finding:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from apps.monitoring.checks import GRAVITY
 from apps.monitoring.incidents import GRAVEST, note
 from apps.monitoring.links import answer_url, leave_url
 from apps.monitoring.models import LIVE_INCIDENT, Alert, Incident, Notice
@@ -64,7 +65,7 @@ def tell(notice_id: int) -> None:
     fault_point("notices locked")
     if not due:
         return
-    message = _one(due[0]) if len(due) == 1 else _together(due)
+    message = _one(due[-1]) if len({one.incident_id for one in due}) == 1 else _together(due)
     fault_point("message written")
     for one in due:
         one.state, one.told_at, one.message = "told", timezone.now(), message
@@ -89,14 +90,11 @@ def _still_counts(one: Notice) -> bool:
 
 
 def _note_told(one: Notice) -> None:
-    incident, now = one.incident, timezone.now()
+    incident = one.incident
     if one.moment == "resolved":
         note(incident, "told", f"To {one.to}: it is over")
         return
-    changes: dict[str, Any] = {"told_at": incident.told_at or now}
-    if one.moment in {"reminder", "escalated"}:
-        changes["reminded_at" if one.moment == "reminder" else "escalated_at"] = now
-    Incident.objects.filter(id=incident.id).update(**changes)
+    Incident.objects.filter(id=incident.id, told_at=None).update(told_at=timezone.now())
     note(incident, "told", f"To {one.to}")
     plan_follow_ups(incident, _alerts_of(incident), one.to)
 
@@ -128,12 +126,11 @@ def _one(notice: Notice) -> Message:
 def _together(due: list[Notice]) -> Message:
     """Several things at once: a list, worst first."""
     workspace = Workspace.objects.get(id=due[0].workspace_id)
-    order = {"critical": 0, "warning": 1, "info": 2}
-    live = sorted((one for one in due if one.moment != "resolved"), key=lambda one: order[one.incident.severity])
+    live = sorted((one for one in due if one.moment != "resolved"), key=lambda one: GRAVITY[one.incident.severity])
     over = [one.incident for one in due if one.moment == "resolved"]
     shown = {one.incident_id: one.incident for one in live}
     worst = min(
-        (incident.severity for incident in shown.values()), key=lambda severity: order[severity], default="info"
+        (incident.severity for incident in shown.values()), key=lambda severity: GRAVITY[severity], default="info"
     )
     total = len(shown) + len(over)
     subject = (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from apps.scoring.score import Scored
-from einstein.ml.schema import FieldSpec, parse
+from einstein.ml.schema import FieldSpec
+from einstein.ml.watch import Watcher
+from einstein.ml.watch.table import Values
 from einstein.ml.watch.wording import percent
 
 EXAMPLES = 3
@@ -18,14 +20,21 @@ GROSS_OUTSIDE, GROSS_BLANK_RISE, LEAST_COUNT = (
 )  # so much is told at the first scoring, when nothing else is known
 
 
-def beyond_training(scored: Scored) -> dict[str, dict[str, Any]]:
-    """{field: {"outside", "blank" and "usual_blank" as shares, "count", and "low" and "high" or "examples"}} of the fields the model uses."""
-    facts = scored.run.version.facts
+def beyond_training(facts: dict[str, Any], watcher: Watcher) -> dict[str, dict[str, Any]]:
+    """{field: {"outside", "blank" and "usual_blank" as shares, "count", and "low" and "high" or "examples"}} of the batch looked at last.
+
+    Of the fields the model uses, as the watch has read them: nothing is parsed twice but what its reference never held.
+    """
+    look = watcher.seen
+    if look is None:
+        return {}
     specs = [FieldSpec.from_json(field) for field in facts["fields"]]
     return {
-        spec.name: _of_field(spec, scored.table, facts["reference"].get(spec.name, {}))
+        spec.name: _of_field(
+            spec, look.values.get(spec.name) or look.table.read(spec), facts["reference"].get(spec.name, {})
+        )
         for spec in specs
-        if spec.name in scored.table.columns
+        if spec.name in look.table.columns
     }
 
 
@@ -51,23 +60,32 @@ def _alarm(check: str, field: str, words: str, cause: str) -> dict[str, Any]:
     return {"check": check, "field": field, "severity": "warning", "message": words, "cause": cause, "since": None}
 
 
-def _of_field(spec: FieldSpec, table: pd.DataFrame, reference: dict[str, Any]) -> dict[str, Any]:
-    parsed = parse(table[spec.name], spec)
+def _of_field(spec: FieldSpec, values: Values, reference: dict[str, Any]) -> dict[str, Any]:
+    column = values.column
     found = {
         "outside": 0.0,
         "count": 0,
-        "blank": float(parsed.isna().mean()),
+        "blank": float(column.blank.mean()),
         "usual_blank": reference.get("blank", 0.0),
     }
     if spec.family in {"number", "date"} and "min" in reference:
         low, high = reference["min"], reference["max"]
         # Dates go on: only dates before the learnt range are strange.
-        beyond = parsed < pd.Timestamp(low) if spec.family == "date" else (parsed < low) | (parsed > high)
+        beyond = (
+            column.values < pd.Timestamp(low).timestamp()
+            if spec.family == "date"
+            else (column.values < low) | (column.values > high)
+        )
         shown = (low[:10], high[:10]) if spec.family == "date" else (f"{low:,.6g}", f"{high:,.6g}")
         found |= {"outside": float(beyond.mean()), "count": int(beyond.sum()), "low": shown[0], "high": shown[1]}
     elif spec.family == "category" and reference.get("all_levels"):
-        text = parsed.dropna().astype(str)
-        unseen = text[~text.isin(list(reference["levels"]))]
-        examples = [str(level)[:40] for level in unseen.value_counts().head(EXAMPLES).index]
-        found |= {"outside": len(unseen) / max(1, len(parsed)), "count": len(unseen), "examples": examples}
+        counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
+        unseen = {
+            level: int(count)
+            for level, count in zip(column.levels, counts, strict=True)
+            if count and level not in reference["levels"]
+        }
+        count = sum(unseen.values())
+        examples = [level[:40] for level in sorted(unseen, key=lambda level: -unseen[level])[:EXAMPLES]]
+        found |= {"outside": count / max(1, len(column)), "count": count, "examples": examples}
     return found

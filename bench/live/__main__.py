@@ -7,19 +7,16 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
 
-from bench.flow.installation import ROOT, VAR, begin, workspace_of_its_own
+from bench.flow.installation import begin, workspace_of_its_own
 from bench.quality.tables import tables
+from bench.server import load, serve
 
 CONNECTIONS, ROUNDS, CALLS, WARM, LIMIT = 8, 5, 1600, 200, 2.0
 PORT = 8977
@@ -33,7 +30,7 @@ def main() -> int:
     plain, prediction, record, trees = _installed(options.budget)
     header = {"Authorization": f"Bearer {plain}", "Content-Type": "application/json"}
     body = json.dumps({"records": [record], "reasons": 3})
-    server = _serve()
+    server = serve("bench.live.wsgi:application", PORT)
     try:
         answer = _one(f"/api/v1/predictions/{prediction}/score", body, header)
         assert len(answer["scores"][0]["reasons"]) == 3, answer
@@ -41,7 +38,7 @@ def main() -> int:
         paths = {"empty": "/api/v1/empty", "score": f"/api/v1/predictions/{prediction}/score"}
         for turn in range(ROUNDS + 1):
             for name, path in paths.items():
-                times = _load(path, body, header, CALLS if turn else WARM)
+                times, _ = load(PORT, "POST", path, body, header, CALLS if turn else WARM, CONNECTIONS)
                 measured[name] += [times] if turn else []
     finally:
         server.terminate()
@@ -83,21 +80,6 @@ def _installed(budget: float) -> tuple[str, int, dict, str]:
     return plain, prediction.id, record, f"{len(manifest['members'])} members, {trees} trees explained"
 
 
-def _serve() -> subprocess.Popen:
-    """As einstein.serve starts it."""
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(PORT), "--workers", "2", "--blocking-threads", "4",
-               "--no-ws", "--log-level", "warning", "bench.live.wsgi:application"]  # fmt: skip
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"EINSTEIN_VAR": str(VAR)})
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            http.client.HTTPConnection("127.0.0.1", PORT, timeout=2).connect()
-            return server
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError("the server did not start")
-
-
 def _one(path: str, body: str, header: dict[str, str]) -> dict:
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
     connection.request("POST", path, body, header)
@@ -105,28 +87,6 @@ def _one(path: str, body: str, header: dict[str, str]) -> dict:
     text = answer.read()
     assert answer.status == 200, text
     return json.loads(text)
-
-
-def _load(path: str, body: str, header: dict[str, str], calls: int) -> np.ndarray:
-    """Milliseconds of each call, at eight connections that stay open."""
-    times: list[float] = []
-
-    def caller() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
-        for _ in range(calls // CONNECTIONS):
-            began = time.perf_counter()
-            connection.request("POST", path, body, header)
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == 200
-            times.append((time.perf_counter() - began) * 1000)
-
-    threads = [threading.Thread(target=caller) for _ in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return np.array(times)
 
 
 def _report(measured: dict[str, list[np.ndarray]], trees: str) -> int:

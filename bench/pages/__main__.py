@@ -4,19 +4,16 @@ the same number of queries as with a tenth of the history; no page's p95 is more
 
 from __future__ import annotations
 
-import http.client
 import os
 import statistics
-import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 
 import numpy as np
 
-from bench.flow.installation import ROOT, VAR, begin, workspace_of_its_own
+from bench.flow.installation import begin, workspace_of_its_own
 from bench.pages import big_workspace
+from bench.server import load, serve
 
 CONNECTIONS, ROUNDS, CALLS, PORT = 4, 3, 80, 8978
 MOST_BYTES, LIMIT = 1_000_000, 12.0
@@ -35,10 +32,10 @@ def main() -> int:
     cookie = _logged_in(user)
     paths = {name: f"/w/{workspace.slug}/{path.format(p=prediction)}" for name, path in PAGES.items()}
     failed = _judge_queries(workspace, user, paths)
-    server = _serve()
+    server = serve("bench.pages.wsgi:application", PORT)
     try:
         empty = f"/w/{workspace.slug}/empty/"
-        _times(empty, cookie, CALLS)
+        _times(empty, cookie)
         for name, path in paths.items():
             failed |= _measure(name, path, empty, cookie)
     finally:
@@ -101,29 +98,11 @@ def _with_fewer_looks(workspace: object, act: Callable[[], dict[str, int]]) -> d
         return found
 
 
-def _serve() -> subprocess.Popen:
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(PORT), "--workers", "2", "--blocking-threads", "4",
-               "--no-ws", "--log-level", "warning", "bench.pages.wsgi:application"]  # fmt: skip
-    environment = os.environ | {
-        "EINSTEIN_VAR": str(VAR),
-        "EINSTEIN_STATIC_BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
-    }
-    server = subprocess.Popen(command, cwd=ROOT, env=environment)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            http.client.HTTPConnection("127.0.0.1", PORT, timeout=2).connect()
-            return server
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError("the server did not start")
-
-
 def _measure(name: str, path: str, empty: str, cookie: str) -> bool:
     ratios, shown, size = [], [], 0
     for _ in range(ROUNDS):
-        plain, _ = _times(empty, cookie, CALLS)
-        times, size = _times(path, cookie, CALLS)
+        plain, _ = _times(empty, cookie)
+        times, size = _times(path, cookie)
         ratios.append(float(np.percentile(times, 95) / np.percentile(plain, 95)))
         shown.append(float(np.percentile(times, 95)))
     ratio = statistics.median(ratios)
@@ -131,26 +110,9 @@ def _measure(name: str, path: str, empty: str, cookie: str) -> bool:
     return ratio > LIMIT or size > MOST_BYTES
 
 
-def _times(path: str, cookie: str, calls: int) -> tuple[np.ndarray, int]:
-    """(milliseconds of each call at four connections, bytes of one answer)."""
-    times, sizes = [], []
-
-    def caller() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
-        for _ in range(calls // CONNECTIONS):
-            began = time.perf_counter()
-            connection.request("GET", path, headers={"Cookie": cookie})
-            answer = connection.getresponse()
-            sizes.append(len(answer.read()))
-            assert answer.status == 200, (path, answer.status)
-            times.append((time.perf_counter() - began) * 1000)
-
-    threads = [threading.Thread(target=caller) for _ in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return np.array(times), max(sizes)
+def _times(path: str, cookie: str) -> tuple[np.ndarray, int]:
+    """(milliseconds of each call, bytes of one answer)."""
+    return load(PORT, "GET", path, "", {"Cookie": cookie}, CALLS, CONNECTIONS)
 
 
 def _leave(workspace: object) -> None:

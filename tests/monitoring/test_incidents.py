@@ -143,6 +143,25 @@ def test_an_acknowledged_or_snoozed_incident_keeps_still(client, owner, workspac
     assert Incident.objects.get().state in {"acknowledged", "snoozed"}
 
 
+def test_what_was_acknowledged_before_anybody_was_told_is_told_when_it_is_opened_again(
+    client, owner, workspace, broken, settings
+):
+    settings.GROUPING_SECONDS = 600
+    check_and_tell(broken)
+    client.force_login(owner)
+    address = f"/w/{workspace.slug}/alerts/{Incident.objects.get().id}/answer/"
+    client.post(address, {"action": "acknowledge"})
+    later()
+    tell_due()
+    assert subjects() == []
+    client.post(address, {"action": "open"})
+    tell_due()
+    assert subjects() == [TITLE]
+    client.post(address, {"action": "acknowledge"})
+    client.post(address, {"action": "open"})
+    assert Notice.objects.get(state="waiting").due_at > timezone.now() + 23 * HOUR  # a reminder, a day later
+
+
 def test_a_snoozed_incident_is_told_when_its_time_is_over(broken):
     check_and_tell(broken)
     Incident.objects.update(state="snoozed", snoozed_until=timezone.now() - HOUR)

@@ -10,7 +10,6 @@ from apps.monitoring.models import Look, Memory, Watch
 from apps.monitoring.observe import observe
 from apps.monitoring.queries import looks_of
 from apps.monitoring.watch import check_prediction
-from apps.pipeline import story
 from apps.runs.models import Run
 from tests.monitoring.conftest import check_and_tell, subjects
 
@@ -61,6 +60,17 @@ def test_the_same_records_with_a_few_changes_are_quiet(scored, next_run):
         )
         assert look.alarms == []
     assert list(Look.objects.order_by("id").values_list("number", flat=True)) == [1, 2, 3, 4]
+
+
+def test_an_alarm_that_lasts_says_since_which_run(scored, next_run):
+    since = []
+    for step in range(3):
+        look = next_run(
+            lambda table, step=step: open_customers(table, MonthlyCharges=lambda value: str(float(value) * 100 + step))
+        )
+        since.append(next(alarm["since"] for alarm in look.alarms if alarm["field"] == "MonthlyCharges"))
+    first = Look.objects.get(number=2)
+    assert set(since) == {first.at.isoformat()}
 
 
 def test_it_is_over_when_the_records_are_right_again(scored, next_run, settings):
@@ -163,8 +173,9 @@ def test_observing_nothing_is_no_fault(scored):
     class Nothing:
         workspace_id, subject_id = scored.workspace_id, 0
 
+    before = list(Look.objects.values())
     observe(Nothing(), None)
-    assert story.KINDS["score"] is story.score_and_observe
+    assert list(Look.objects.values()) == before
 
 
 def test_the_monitoring_page_costs_the_same_however_long_the_history_is(

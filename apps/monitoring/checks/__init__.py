@@ -9,6 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from einstein.ml.discovery import modules_in
+from einstein.ml.watch.alarms import GRAVITY
+
+__all__ = ["GRAVITY", "Check", "Facts", "Finding", "registry"]
 
 
 @dataclass
@@ -49,9 +52,6 @@ class Facts:
         began = [datetime.fromisoformat(alarm["since"]) for alarm in alarms if alarm.get("since")]
         run = self.newest_run["as_of"] if self.newest_run else self.now
         return self.local(min(began, default=run))
-
-
-GRAVITY = {"critical": 0, "warning": 1, "info": 2}
 
 
 @dataclass(frozen=True)

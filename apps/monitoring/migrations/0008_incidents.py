@@ -58,8 +58,6 @@ class Migration(migrations.Migration):
                 ('times', models.PositiveSmallIntegerField(default=1)),
                 ('opened_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('told_at', models.DateTimeField(null=True)),
-                ('reminded_at', models.DateTimeField(null=True)),
-                ('escalated_at', models.DateTimeField(null=True)),
                 ('snoozed_until', models.DateTimeField(null=True)),
                 ('acknowledged_by', models.CharField(blank=True, max_length=250)),
                 ('resolved_at', models.DateTimeField(null=True)),
@@ -106,7 +104,6 @@ class Migration(migrations.Migration):
                 ('state', models.BinaryField()),
                 ('legend', models.JSONField(default=dict)),
                 ('learnt_from', models.CharField(max_length=10)),
-                ('learnt_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
                 'abstract': False,

@@ -61,10 +61,6 @@ class Content:
         """Go on where `memory` was taken."""
         self.seen, self.before, self.past = memory["seen"], memory["before"], memory["past"]
 
-    def forget(self) -> None:
-        """Before the first batch again."""
-        self.seen, self.before, self.past = deque(maxlen=KEPT), None, {kind: [] for kind in self.past}
-
     def look(self, batch: Batch, number: int) -> Repeats:
         """Compare a batch with those before it; `number` is remembered with it."""
         hashes = record_hashes(batch, self.fields)

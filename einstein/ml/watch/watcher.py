@@ -149,15 +149,6 @@ class Watcher:
         if self.promise is not None:
             self.promise.past = memory["past"]
 
-    def forget(self) -> None:
-        """Before the first batch again."""
-        self.volume, self.follow, self.shared, self.number = Volume(self.settings.weekly), Follow(), [], 0
-        self.history, self.seen = History(self.panel), None
-        if self.content is not None:
-            self.content.forget()
-        if self.promise is not None:
-            self.promise.past = []
-
     def _heard(self, table: Batch) -> Look:
         """Measure a batch and judge the whole panel at once; per gauge what is alarming."""
         values = {gauge.field: table.read(gauge.spec) for gauge in self.learnt.gauges if gauge.field in table.columns}

@@ -49,15 +49,6 @@ def test_performance_is_promised_alike_after_being_kept():
     assert again.promise.estimate(scores, lambda: None) == watcher.promise.estimate(scores, lambda: None)
 
 
-def test_forgetting_is_beginning_anew():
-    stream = days(POOL, 200, 4)
-    watcher, fresh = Watcher(REFERENCE, Settings("score")), Watcher(REFERENCE, Settings("score"))
-    for day in broken_from(stream, 2):
-        watcher.look(day)
-    watcher.forget()
-    assert [watcher.look(day) for day in stream] == [fresh.look(day) for day in stream]
-
-
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04"], ids=["empty", "text", "torn"])
 def test_a_broken_file_is_a_sentence(content):
     with pytest.raises(DataProblem, match="damaged"):
