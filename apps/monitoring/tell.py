@@ -116,7 +116,7 @@ def _one(notice: Notice) -> Message:
         "incident": incident, "moment": notice.moment, "alert": alerts[0], "answers": alerts[0].answers, "prediction": alerts[0].prediction,
         "others": alerts[1:PREDICTIONS_NAMED], "names": names[:PREDICTIONS_NAMED], "more": max(0, len(names) - PREDICTIONS_NAMED), "subject": subject,
         "tag": "Healthy" if notice.moment == "resolved" else TAGS[incident.severity], "picture": picture,
-        "since": local_time(incident.opened_at, workspace.zone), "url": f"{settings.PUBLIC_URL}/w/{workspace.slug}/alerts/{incident.id}/",
+        "since": local_time(incident.opened_at, workspace.zone), "url": _page(workspace, incident),
         "answer_url": answer_url(incident, notice.to) if incident.state in LIVE_INCIDENT else "",
     }  # fmt: skip
     ending = "resolved" if notice.moment == "resolved" else "opened"
@@ -139,13 +139,18 @@ def _together(due: list[Notice]) -> Message:
         else f"{workspace.name}: {len(shown)} open, {len(over)} over"
     )
     items = [
-        {"incident": incident, "alert": _alerts_of(incident)[0], "url": f"{settings.PUBLIC_URL}/w/{workspace.slug}/alerts/{incident.id}/", "answer_url": answer_url(incident, due[0].to)}
+        {"incident": incident, "alert": _alerts_of(incident)[0], "url": _page(workspace, incident), "answer_url": answer_url(incident, due[0].to)}
         for incident in shown.values()
     ]  # fmt: skip
     context = _frame(workspace, due[0].to) | {
-        "subject": subject, "tag": TAGS[worst] if shown else "Healthy", "items": items, "over": over, "url": f"{settings.PUBLIC_URL}/w/{workspace.slug}/alerts/",
+        "subject": subject, "tag": TAGS[worst] if shown else "Healthy", "items": items, "over": over, "url": _page(workspace),
     }  # fmt: skip
     return _written(due[0], subject, "digest", context, None, "")
+
+
+def _page(workspace: Workspace, incident: Incident | None = None) -> str:
+    """The address of one incident, or of all."""
+    return f"{settings.PUBLIC_URL}/w/{workspace.slug}/alerts/{f'{incident.id}/' if incident else ''}"
 
 
 def _frame(workspace: Workspace, to: str) -> dict[str, Any]:
