@@ -11,6 +11,7 @@ import pandas as pd
 from bench.watch.tables import SCORE, Subject
 
 Random = np.random.Generator
+LEAST_HELD = 5
 
 
 @dataclass
@@ -79,10 +80,17 @@ def _outliers(day, subject, field, random, earlier):
 def _renamed(rank: int) -> Callable[..., pd.DataFrame]:
     def rename(day, subject, field, random, earlier):
         counts = subject.reference[field].value_counts(normalize=True)
-        level = counts.index[0] if rank == 0 else counts[(counts > 0.02) & (counts < 0.15)].index[-1]
+        level = counts.index[0] if rank == 0 else _rare(subject, field)[-1]
         return _put(day, field, day[field].replace(level, f"{level} (new)" if rank else "Z_17"))
 
     return rename
+
+
+def _rare(subject: Subject, field: str) -> list[str]:
+    """The answers in 2 to 15 % of the reference and of what comes, and in so many records of the reference that they are no names."""
+    counts = subject.reference[field].value_counts()
+    share, coming = counts / counts.sum(), subject.pool[field].value_counts(normalize=True).reindex(counts.index)
+    return list(counts.index[(share > 0.02) & (share < 0.15) & (coming > 0.02) & (counts >= LEAST_HELD)])
 
 
 def _capitals(day, subject, field, random, earlier):
@@ -173,8 +181,7 @@ def fields_for(fault: Fault, subject: Subject, random: Random) -> str | None:
     rare = [
         name
         for name in categories
-        if ((share := subject.reference[name].value_counts(normalize=True)) > 0.02).sum() > 2
-        and ((share > 0.02) & (share < 0.15)).any()
+        if (subject.reference[name].value_counts(normalize=True) > 0.02).sum() > 2 and _rare(subject, name)
     ]
     if fault.needs in {"batch", "score", "stale", "related score"}:
         return ""

@@ -17,7 +17,7 @@ from einstein.ml.watch import Settings, Watcher
 
 AFTER = 18  # clean days before a fault
 LASTS = 5  # days a fault lasts
-OWN = ("history", "content", "volume", "follow", "shared")
+OWN = ("history", "newcomers", "content", "volume", "follow", "shared")
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from bench.watch.tables import SCORE, Subject
 
 WEEKEND = {5, 6}
+BUSY = 1.3  # a stream's largest day, in usual ones
 HARMLESS = ["none", "row order", "extra column", "int to float", "column order"]
 
 
@@ -33,6 +35,7 @@ def days_of(plan: Plan, subject: Subject) -> list[pd.DataFrame]:
     directions = _directions(subject, random)
     state = random.normal(0, plan.wander, directions.shape[1])
     weekend = random.normal(0, plan.wander + 0.1, directions.shape[1])
+    again = plan.rows * BUSY > len(subject.pool) // 2
     found = []
     for day in range(plan.days):
         fresh = random.normal(0, plan.wander, directions.shape[1])
@@ -40,7 +43,9 @@ def days_of(plan: Plan, subject: Subject) -> list[pd.DataFrame]:
         off = plan.weekly and day % 7 in WEEKEND
         tilt = directions @ (state + weekend * 0.5 * off)
         rows = max(20, round(plan.rows * (0.45 if off else 1.0) * float(np.exp(random.normal(0, 0.06)))))
-        table = _draw(subject.pool, rows, tilt, random)
+        table = _draw(subject.pool, rows, tilt, again, random)
+        if again and subject.key is not None:
+            table[subject.key] = _named_apart(table[subject.key], random)
         table[SCORE] = subject.score(table)
         found.append(_changed(table, plan.harmless, random))
     return found
@@ -67,14 +72,28 @@ def _directions(subject: Subject, random: np.random.Generator) -> np.ndarray:
     return values @ (mix / loads)  # the field that wanders most wanders by the plan's figure
 
 
-def _draw(pool: pd.DataFrame, rows: int, tilt: np.ndarray, random: np.random.Generator) -> pd.DataFrame:
-    """Records by weight: without putting back while there are enough (Gumbel's top k; Efraimidis and Spirakis 2006)."""
-    if rows <= len(pool) // 2:
+def _draw(pool: pd.DataFrame, rows: int, tilt: np.ndarray, again: bool, random: np.random.Generator) -> pd.DataFrame:
+    """Records by weight: without putting back (Gumbel's top k; Efraimidis and Spirakis 2006), or one may be drawn `again`."""
+    if not again:
         chosen = np.argpartition(-(tilt + random.gumbel(size=len(pool))), rows)[:rows]
     else:
         weights = np.exp(tilt - tilt.max())
         chosen = random.choice(len(pool), rows, p=weights / weights.sum())
     return pool.iloc[chosen].reset_index(drop=True)
+
+
+def _named_apart(names: pd.Series, random: np.random.Generator) -> pd.Series:
+    """Where a record may be drawn again it is another record, so all names get other digits."""
+    names, apart = names.copy(), len(str(len(names)))
+    again = np.ones(len(names), dtype=bool)
+    while again.any():
+        if pd.api.types.is_numeric_dtype(names):
+            fresh = random.integers(names.max(), 10 ** (apart + len(str(int(names.max())))), again.sum())
+        else:
+            fresh = [re.sub(r"\d", lambda _: str(random.integers(10)), name) for name in names[again]]
+        names[again] = fresh
+        again = names.duplicated().to_numpy()
+    return names
 
 
 def _changed(table: pd.DataFrame, harmless: str, random: np.random.Generator) -> pd.DataFrame:

@@ -50,19 +50,20 @@ class Panel:
 
     def together(self, found: list[Measured | None]) -> Measured:
         """What each gauge measured as one; None where there was nothing to measure."""
-        empty = [
-            Measured(np.full(len(gauge.stats), np.nan), np.zeros(len(gauge.stats)), np.full(len(gauge.stats), np.nan))
-            for gauge in self.gauges
-        ]
-        parts = [one if one is not None else blank for one, blank in zip(found, empty, strict=True)]
-        means, counts, usual = (
-            np.concatenate([getattr(part, name) for part in parts]) for name in ("means", "counts", "usual")
+        parts = [one or _nothing(len(gauge.stats)) for one, gauge in zip(found, self.gauges, strict=True)]
+        means, counts, usual, known = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("means", "counts", "usual", "known")
         )
-        return Measured(means, counts, usual)
+        return Measured(means, counts, usual, known)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sums over the stats of each gauge, (gauges,)."""
         return np.bincount(self.owner, weights=values, minlength=len(self.gauges))
+
+
+def _nothing(stats: int) -> Measured:
+    blank = np.full(stats, np.nan)
+    return Measured(blank, np.zeros(stats), blank, blank)
 
 
 @dataclass
@@ -146,7 +147,7 @@ class History:
     def accept(self, batch: Measured, quiet: np.ndarray) -> None:
         """Take in a batch where gauges were `quiet`, (gauges,); the one before last is learnt from now."""
         counts = np.where(quiet[self.panel.owner], batch.counts, 0.0)
-        batch = Measured(batch.means, counts, batch.usual)
+        batch = Measured(batch.means, counts, batch.usual, batch.known)
         if len(self.pending) == LATE:
             old = self.pending[0]
             there = old.counts > 0
@@ -169,8 +170,10 @@ class History:
         usual, known = self.level()
         own = ~np.isnan(batch.usual)  # what this batch chose to count says nothing about the ones before it
         usual = np.where(own, np.minimum(np.nan_to_num(batch.usual), 1.0), usual)
-        known = np.where(own, self.panel.known, known)
-        tau2, earlier = self.tau2(shared), list(self.recent)
+        known = np.where(own, np.where(np.isnan(batch.known), self.panel.known, batch.known), known)
+        # Where it says on how many records the usual rests, that is the most an ordinary day brings, variation and all.
+        tau2 = np.where(np.isnan(batch.known), self.tau2(shared), 0.0)
+        earlier = list(self.recent)
         found = [
             self._judge(_together([*earlier[len(earlier) + 1 - size :], batch]), usual, known, tau2)
             for size in WINDOWS

@@ -24,6 +24,7 @@ from einstein.ml.watch.gauges import BY_FAMILY, Measured, Stat
 from einstein.ml.watch.gauges.number import ScoreGauge
 from einstein.ml.watch.gauges.ranks import Ranks
 from einstein.ml.watch.learnt import Learnt
+from einstein.ml.watch.newcomers import Arrival, Newcomers, Since
 from einstein.ml.watch.outcome import Outcome
 from einstein.ml.watch.performance import Calibration, ErrorModel
 from einstein.ml.watch.promise import Promise
@@ -32,13 +33,13 @@ from einstein.ml.watch.table import Batch
 from einstein.ml.watch.volume import Volume
 from einstein.ml.watch.watcher import Settings, Watcher
 
-FORMAT = 1
+FORMAT = 2
 TREE = "tree.json"
 KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        Alarm, Batch, Calibration, Company, Content, Encoding, ErrorModel, Errors, FieldSpec, Follow, History, Learnt, MeanGauge, Measured,
-        OpenAlarm, Outcome, Panel, Promise, Ranking, Ranks, ScoreCompany, ScoreGauge, Settings, Stat, Volume, Watcher, *BY_FAMILY.values(),
+        Alarm, Arrival, Batch, Calibration, Company, Content, Encoding, ErrorModel, Errors, FieldSpec, Follow, History, Learnt, MeanGauge, Measured,
+        Newcomers, OpenAlarm, Outcome, Panel, Promise, Ranking, Ranks, ScoreCompany, ScoreGauge, Settings, Since, Stat, Volume, Watcher, *BY_FAMILY.values(),
     )
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ from einstein.ml.watch.evidence import FLOOR, WINDOWS, History, Surprise
 from einstein.ml.watch.feed import empty_alarm, gone_alarm, repeat_alarms, volume_alarm
 from einstein.ml.watch.gauges import Measured
 from einstein.ml.watch.learnt import Learnt
+from einstein.ml.watch.newcomers import Newcomers
 from einstein.ml.watch.promise import Promise, outcome_among
 from einstein.ml.watch.score import no_scores, score_alarm
 from einstein.ml.watch.table import Batch, Values
@@ -104,6 +105,7 @@ class Watcher:
         )
         self.panel = self.learnt.panel
         self.history = History(self.panel)
+        self.newcomers = Newcomers(self.panel.gauges)
         fields = [gauge.field for gauge in self.learnt.gauges]
         self.content = Content(fields, self.learnt.key(), table) if self.settings.repeats else None
 
@@ -136,7 +138,7 @@ class Watcher:
         """What the batches so far have taught, apart from what the reference taught; for `resume`."""
         return {
             "number": self.number, "shared": self.shared, "volume": self.volume, "open": self.follow.open, "history": self.history.memory(),
-            "content": self.content.memory() if self.content else None, "past": self.promise.past if self.promise else [],
+            "newcomers": self.newcomers.memory(), "content": self.content.memory() if self.content else None, "past": self.promise.past if self.promise else [],
         }  # fmt: skip
 
     def resume(self, memory: dict[str, Any]) -> None:
@@ -144,6 +146,7 @@ class Watcher:
         self.number, self.shared, self.volume, self.seen = memory["number"], memory["shared"], memory["volume"], None
         self.follow.open = memory["open"]
         self.history.resume(memory["history"])
+        self.newcomers.resume(memory["newcomers"])
         if self.content is not None:
             self.content.resume(memory["content"])
         if self.promise is not None:
@@ -156,6 +159,7 @@ class Watcher:
             table.read(self.learnt.score_spec) if self.learnt.score and self.settings.score in table.columns else None
         )
         found = self.learnt.measure(values, scores, table.rows)
+        self.newcomers.weigh(found)
         together = self.panel.together(found)
         surprise = self.history.judge(together, self._shared_tau(together))
         loud = (surprise.log_p < np.log(self.alpha())) & (np.abs(surprise.change) >= self.panel.least)
@@ -181,6 +185,7 @@ class Watcher:
             for key, one in zip(keys, look.heard, strict=True)
         ]
         self.history.accept(look.together, np.array(quiet, dtype=bool))
+        self.newcomers.accept(look.found, np.array(quiet, dtype=bool))
         return self.follow.step(self.number, alarms, lingering)
 
     def _shared_tau(self, batch: Measured) -> float:

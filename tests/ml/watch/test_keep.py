@@ -12,7 +12,7 @@ import pytest
 from einstein.ml.errors import DataProblem
 from einstein.ml.watch import Settings, Watcher
 from einstein.ml.watch.figures import figures
-from einstein.ml.watch.keep import from_bytes, to_bytes
+from einstein.ml.watch.keep import FORMAT, from_bytes, to_bytes
 from tests.ml.watch.streams import customers, days
 
 REFERENCE, POOL = customers()
@@ -69,7 +69,7 @@ def test_a_broken_file_is_a_sentence(content):
 def test_a_file_that_names_anything_else_is_refused(root):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("tree.json", json.dumps({"format": 1, "root": root}))
+        archive.writestr("tree.json", json.dumps({"format": FORMAT, "root": root}))
     with pytest.raises(DataProblem, match="damaged"):
         from_bytes(file.getvalue())
 

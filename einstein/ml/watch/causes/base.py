@@ -40,7 +40,7 @@ class Sight:
 
     def usual(self, name: str) -> float:
         """What of one stat is usual; raises `StopIteration` for one the gauge does not have."""
-        place = next(number for number, stat in enumerate(self.gauge.stats) if stat.name == name)
+        place = self.gauge.place_of(name)
         chosen = self.found.usual[place]
         return float(self.gauge.usual[place] if np.isnan(chosen) else chosen)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from einstein.ml.watch.causes.base import Cause, Finder, Sight
+from einstein.ml.watch.causes.unseen import newest
 from einstein.ml.watch.gauges.category import CategoryGauge
 from einstein.ml.watch.gauges.date import DateGauge
 from einstein.ml.watch.gauges.number import NumberGauge
@@ -22,7 +23,7 @@ def find(sight: Sight, others: list[Sight]) -> Cause | None:
         return _lump_beyond(sight)
     if isinstance(sight.gauge, CategoryGauge):
         unseen = sight.found.facts.get("unseen", {})
-        value = max(unseen, key=unseen.get, default="")
+        value = newest(sight) if unseen else ""
         if value.lower() not in PLACEHOLDER_TEXTS:
             return None
         return _placeholder_words(sight, f"“{value}”", unseen[value], 0.0)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from einstein.ml.watch.causes.base import Cause, Finder, Sight
+from einstein.ml.watch.causes.unseen import newest
 from einstein.ml.watch.gauges.category import CategoryGauge
 from einstein.ml.watch.wording import percent, plain
+
+LEAST_MISSED = 3.0  # records that a vanished answer would have had: fewer may be missing by chance
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
@@ -25,11 +28,11 @@ def find(sight: Sight, others: list[Sight]) -> Cause | None:
             f"Answers of {sight.field} are written otherwise: “{new}” instead of “{respelt[new]}” in {percent(sum(unseen.values()))} of the records. They look renamed.",
         )
     filled = max(1, int((sight.values.column.codes >= 0).sum()))
-    new = max(unseen, key=lambda level: unseen[level])
+    new = newest(sight)
     gone = {
         level: usual
         for level, usual in sight.gauge.level_shares.items()
-        if share.get(level, 0.0) < 0.2 * usual and usual > 0.003
+        if share.get(level, 0.0) < 0.2 * usual and usual * filled >= LEAST_MISSED
     }
     near = min(gone, key=lambda level: abs(gone[level] - unseen[new]), default=None)
     if near is not None and abs(gone[near] - unseen[new]) < max(0.25 * gone[near], 3 * np.sqrt(gone[near] / filled)):

@@ -29,11 +29,13 @@ class Stat:
 
 @dataclass
 class Measured:
-    """A batch by a gauge: `means` (stats,), over `counts` (stats,) records each; `usual` (stats,) where the batch itself chose what to count, else NaN."""
+    """A batch by a gauge: `means` (stats,), over `counts` (stats,) records each; where the batch itself chose what to count, `usual` (stats,)
+    and the records that rests on, `known` (stats,), else NaN; NaN `known` are those of the reference."""
 
     means: np.ndarray
     counts: np.ndarray
     usual: np.ndarray
+    known: np.ndarray
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -57,6 +59,10 @@ class Gauge:
     def field(self) -> str:
         """The name of the field."""
         return self.spec.name
+
+    def place_of(self, name: str) -> int:
+        """Where a stat is; raises `StopIteration` for one the gauge does not have."""
+        return next(place for place, stat in enumerate(self.stats) if stat.name == name)
 
     def fit(self, values: Values) -> Gauge:
         """Learn what to count, then count it on the reference itself."""
@@ -93,4 +99,5 @@ def measured(
     """From {stat: (mean, records)}; a stat not found, or over no records, is NaN over 0."""
     pairs = np.array([found.get(stat.name, (np.nan, 0.0)) for stat in stats], dtype="float64").reshape(len(stats), 2)
     chosen = np.array([(usual or {}).get(stat.name, np.nan) for stat in stats])
-    return Measured(np.where(pairs[:, 1] > 0, pairs[:, 0], np.nan), pairs[:, 1], chosen, facts)
+    means = np.where(pairs[:, 1] > 0, pairs[:, 0], np.nan)
+    return Measured(means, pairs[:, 1], chosen, np.full(len(stats), np.nan), facts)
