@@ -72,7 +72,7 @@ def prepare() -> None:
 
     from einstein.postgres.safety import UnsafeDatabaseRole, refuse_unsafe_role
 
-    subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], check=True)
+    subprocess.run([*MANAGE, "migrate", "--verbosity", "0", "--skip-checks"], check=True)  # they come below
     try:
         refuse_unsafe_role()
     except UnsafeDatabaseRole as unsafe:

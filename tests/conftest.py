@@ -28,6 +28,10 @@ os.environ["OMP_WAIT_POLICY"] = (
 os.environ.pop("DATABASE_URL", None)
 shutil.rmtree(VAR / "files", ignore_errors=True)
 
+from tests.migrated import lay_into  # noqa: E402
+
+lay_into(VAR)
+
 import django  # noqa: E402
 import pytest  # noqa: E402
 from django.conf import settings as project  # noqa: E402
@@ -50,7 +54,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker):
     """Migrate as the owner in a process of its own; tests then run as the application's role, as production does."""
-    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"], cwd=ROOT, check=True)
 
 
 @pytest.fixture(autouse=True)

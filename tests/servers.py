@@ -40,7 +40,7 @@ class OtherPostgres(EmbeddedServer):
 
     def _launch(self) -> None:
         (self.data / "postmaster.pid").unlink(missing_ok=True)
-        options = f'-h 127.0.0.1 -p {self.port} -k "{self.socket_dir}" -c shared_buffers=128MB'
+        options = f'-h 127.0.0.1 -p {self.port} -k "{self.socket_dir}" -c shared_buffers=64MB -c fsync=off'
         self._pg(
             "pg_ctl",
             "-D",

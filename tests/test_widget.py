@@ -12,6 +12,8 @@ from django.conf import settings
 from apps.deliveries import tokens
 from apps.deliveries.models import Widget
 from apps.deliveries.tokens import frame_key, mint_list_token, mint_token, record_address
+from apps.monitoring.models import Alert
+from apps.monitoring.watch import check_prediction
 from apps.scoring.models import Score
 
 HOST = "https://crm.example"
@@ -244,3 +246,35 @@ def test_what_is_no_web_address_is_refused_by_name(client, owner, workspace, sco
 
 def test_the_widgets_secret_is_not_the_installations(widget):
     assert settings.SECRET_KEY not in mint_token(widget, "k", HOST)
+
+
+def test_what_is_refused_in_a_row_is_counted_until_a_score_is_shown(ask, widget, stored):
+    for _ in range(3):
+        ask(mint_token(widget, stored.key, HOST), "https://evil.example")
+    widget.refresh_from_db()
+    since = widget.refused_since
+    assert (widget.refusals, widget.refusal) == (3, "origin") and since is not None
+    ask(mint_token(widget, "no such record", HOST))
+    widget.refresh_from_db()
+    assert (widget.refusals, widget.refusal, widget.refused_since) == (4, "record", since)
+    ask(mint_token(widget, stored.key, HOST))
+    widget.refresh_from_db()
+    assert (widget.refusals, widget.refusal, widget.refused_since) == (0, "", None)
+    assert widget.last_shown_at > since
+
+
+def test_what_is_forged_counts_for_nothing(ask, widget, stored):
+    token = mint_token(widget, stored.key, HOST)
+    for text in (forged(token, k="other"), token[:-2], forged(token, o="https://evil.example")):
+        ask(text)
+    widget.refresh_from_db()
+    assert widget.refusals == 0
+
+
+def test_a_widget_that_shows_nothing_any_more_is_one_alert(ask, widget, stored, scored, inside):
+    for _ in range(10):
+        ask(mint_token(widget, stored.key, HOST), "https://moved.example")
+    check_prediction(type(scored).objects.select_related("dataset", "champion").get(id=scored.id))
+    found = Alert.objects.get(check_kind="widgets_show")
+    assert "Churn risk was asked 10 times in a row and showed no score" in found.answers["what"]
+    assert "an address that the widget does not know" in found.answers["why"]

@@ -12,7 +12,10 @@ SCHEDULES = {"run": "After every scoring", "daily": "Every day", "weekly": "Ever
 
 
 class Widget(TenantModel):
-    """An embeddable score. Its key is derived from the installation's secret and `turn`; turning it ends all addresses."""
+    """An embeddable score. Its key is derived from the installation's secret and `turn`; turning it ends all addresses.
+
+    `refusals` counts what was asked with a true token or address since a score was shown last, and `refusal` says why it showed none.
+    """
 
     prediction = models.ForeignKey("predictions.Prediction", on_delete=models.CASCADE, related_name="widgets")
     name = models.CharField(max_length=80)
@@ -21,6 +24,9 @@ class Widget(TenantModel):
     created_by = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     last_shown_at = models.DateTimeField(null=True)
+    refusals = models.PositiveIntegerField(default=0)
+    refusal = models.CharField(max_length=10, blank=True)
+    refused_since = models.DateTimeField(null=True)
 
 
 class Delivery(TenantModel):

@@ -26,12 +26,14 @@ MOST_LISTED = 50
 class NotAllowed(Exception):
     """The token or address is wrong, old, or for something else. The reason is for the log, never for the caller.
 
-    `status` is 403 for a true token that is used where it may not be, otherwise 401.
+    `status` is 403 for a true token that is used where it may not be, otherwise 401. `fault` is what the widget's owner can mend: "old",
+    "origin" or "record"; `widget` whose true token or address it was, None when it was none.
     """
 
-    def __init__(self, reason: str, status: int = 401) -> None:
+    def __init__(self, reason: str, status: int = 401, fault: str = "") -> None:
         super().__init__(reason)
-        self.status = status
+        self.status, self.fault = status, fault
+        self.widget: Widget | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,14 @@ def read_permission(text: str, origin: str, frame: str = "") -> Permission:
     A widget's own frame page asks from the installation's origin: with its frame key the browser has seen to the page around it.
     """
     kind, body, widget = _opened(text)
+    try:
+        return _permission(kind, body, widget, origin, frame)
+    except NotAllowed as refusal:
+        refusal.widget = widget
+        raise
+
+
+def _permission(kind: str, body: dict, widget: Widget, origin: str, frame: str) -> Permission:
     if frame:
         if origin not in {"", settings.PUBLIC_URL}:
             raise NotAllowed("a frame asks from our own origin", 403)
@@ -93,7 +103,7 @@ def read_permission(text: str, origin: str, frame: str = "") -> Permission:
     elif kind != "a":
         raise NotAllowed("wrong kind")
     elif widget.origins and origin and origin not in widget.origins:
-        raise NotAllowed("another origin", 403)
+        raise NotAllowed("another origin", 403, "origin")
     return Permission(
         widget.workspace_id, widget.id, str(body.get("k", "")), str(body.get("o", "")), int(body.get("n", 0)) if kind == "l" else 0, int(body.get("e", 0))
     )  # fmt: skip
@@ -122,9 +132,9 @@ def _opened(text: str) -> tuple[str, dict, Widget]:
 def _refuse_old_or_foreign(body: dict, origin: str) -> None:
     now = time.time()
     if not now - CLOCK_ALLOWANCE <= body["e"] <= now + TOKEN_SECONDS + CLOCK_ALLOWANCE:
-        raise NotAllowed("too old")
+        raise NotAllowed("too old", fault="old")
     if body["o"] != origin:
-        raise NotAllowed("another origin", 403)
+        raise NotAllowed("another origin", 403, "origin")
 
 
 def _sign(kind: str, body: dict, widget: Widget) -> str:

@@ -15,11 +15,11 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.deliveries.models import Widget
+from apps.deliveries.shown import note_refused, note_shown
 from apps.deliveries.tokens import NotAllowed, Permission, frame_key, read_frame_key, read_permission, record_address
 from apps.predictions.models import Prediction
 from apps.predictions.queries import enabled_prediction
@@ -154,6 +154,9 @@ def _answered(request: HttpRequest, show: Callable[[Permission], dict]) -> HttpR
             answer = show(permission) | {"ends": permission.ends}
     except NotAllowed as refusal:
         logger.info("a widget was refused: %s", refusal)
+        if refusal.widget is not None and refusal.fault:
+            with workspace_scope(refusal.widget.workspace_id):
+                note_refused(refusal.widget.id, refusal.fault)
         body = {"title": "No score", "status": refusal.status}
         return _open(JsonResponse(body, status=refusal.status, content_type="application/problem+json"))
     return _open(JsonResponse(answer))
@@ -163,7 +166,6 @@ def _shown(permission: Permission) -> tuple[Widget, Prediction]:
     widget = Widget.objects.select_related("prediction__dataset", "prediction__champion").get(id=permission.widget_id)
     if widget.prediction.state not in VISIBLE:
         raise NotAllowed("the prediction is not in use")
-    Widget.objects.filter(id=widget.id).update(last_shown_at=timezone.now())
     return widget, widget.prediction
 
 
@@ -178,7 +180,9 @@ def _card(permission: Permission, with_knobs: bool) -> dict:
     widget, prediction = _shown(permission)
     score = _score(permission, prediction)
     if score is None:
+        note_refused(widget.id, "record")
         return {"name": widget.name, "none": f"No score yet for this {prediction.dataset.noun}."}
+    note_shown(widget.id)
     answer = stored_answer(score)
     card = {
         "name": widget.name, "score": _figure(prediction, score.value), "band": answer["band"], "say": score_sentence(prediction, score),
@@ -194,6 +198,7 @@ def _card(permission: Permission, with_knobs: bool) -> dict:
 def _list(permission: Permission) -> dict:
     """The highest scores of the newest scoring."""
     widget, prediction = _shown(permission)
+    note_shown(widget.id)
     rows = current_scores(prediction, newest_run(prediction), "", "")[: permission.top]
     return {
         "name": widget.name, "noun": prediction.dataset.noun,

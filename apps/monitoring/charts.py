@@ -6,9 +6,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.monitoring.models import Look
-from apps.predictions.charts import LINE, figure, run_axis, y_axis
+from apps.predictions.charts import LINE, figure, run_axis, x_axis, y_axis
 from apps.predictions.models import Prediction
 from apps.scoring.models import ScoringRun
+from apps.scoring.queries import BANDS
 from einstein.web.templatetags.words import plural
 
 
@@ -76,6 +77,56 @@ def performance(looks: list[Look], zone: ZoneInfo) -> dict[str, Any] | None:
     )
     rows = [[moment, f"{value:.3g}"] for moment, value in zip(when, values, strict=True)]
     return figure(title, unit, f"{title}.", data, layout, ["Run", "Estimated"], rows, size="low")
+
+
+def came_true(prediction: Prediction, bands: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What was said and what came true of each band's records; None while nothing is known."""
+    if not bands:
+        return None
+    numbers = prediction.task == "regression"
+    factor, unit = (1.0, "") if numbers else (100.0, "%")
+    count = sum(band["count"] for band in bands)
+    said, came = (factor * sum(band[name] * band["count"] for band in bands) / count for name in ("said", "came"))
+    noun = plural(prediction.dataset.noun, count)
+    title = f"{count:,} {noun} whose outcome has come since: {_short(said, unit)} was said on average, {_short(came, unit)} came true"
+    names = [BANDS[band["band"]] for band in bands]
+    data = [
+        {"type": "bar", "name": words, "x": names, "y": [factor * band[name] for band in bands], "marker": {"color": colour},
+         "text": [_short(factor * band[name], unit) for band in bands], "textposition": "outside", "cliponaxis": False,
+         "hovertemplate": f"{words}: %{{text}}<extra>%{{x}}</extra>"}
+        for name, words, colour in (("said", "Said", "--seq-2"), ("came", "Came true", "--chart-1"))
+    ]  # fmt: skip
+    top = max(factor * band[name] for band in bands for name in ("said", "came"))
+    layout = {"xaxis": x_axis(), "yaxis": y_axis(ticksuffix=unit, range=[0, 1.25 * top] if top > 0 else None), "height": 210, "bargap": 0.4,
+              "showlegend": True, "legend": {"orientation": "h", "y": 1.15, "x": 1, "xanchor": "right"}, "barmode": "group"}  # fmt: skip
+    rows = [
+        [
+            BANDS[band["band"]],
+            f"{band['count']:,}",
+            _short(factor * band["said"], unit),
+            _short(factor * band["came"], unit),
+        ]
+        for band in bands
+    ]
+    what = (
+        "Average of what was foretold and of what came"
+        if numbers
+        else "Chance said on average, and share that came true"
+    )
+    return figure(
+        title,
+        f"{what}, by band, the last 90 days",
+        f"{title}.",
+        data,
+        layout,
+        ["Band", "Outcomes", "Said", "Came true"],
+        rows,
+        size="low",
+    )
+
+
+def _short(value: float, unit: str) -> str:
+    return f"{value:.0f}{unit}" if unit else f"{value:,.4g}"
 
 
 def _line(when: list[str], values: list[float]) -> dict[str, Any]:

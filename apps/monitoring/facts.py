@@ -18,7 +18,7 @@ from apps.workspaces.models import Workspace
 from einstein.web.clock_words import local_time
 
 LOOKS, RUNS, READINGS = 14, 20, 30
-UNDELIVERED_SHOWN = 5
+UNDELIVERED_SHOWN, WIDGETS = 5, 50
 
 
 def facts_of(prediction: Prediction, watch: Watch) -> Facts:
@@ -37,7 +37,7 @@ def facts_of(prediction: Prediction, watch: Watch) -> Facts:
         last_attempt=_attempt(attempts[0]) if attempts else None, dataset=prediction.dataset.name,
         look=_look(seen) if seen else None, earlier=[_look(look) for look in looks if look is not seen], seconds=seconds,
         source=_source(prediction), enabled_at=prediction.champion.enabled_at if prediction.champion else None,
-        undelivered=_undelivered(prediction), sensitivity=watch.sensitivity, local=lambda when: local_time(when, zone),
+        undelivered=_undelivered(prediction), widgets=_widgets(prediction), sensitivity=watch.sensitivity, local=lambda when: local_time(when, zone),
     )  # fmt: skip
 
 
@@ -73,3 +73,11 @@ def _undelivered(prediction: Prediction) -> list[dict[str, Any]]:
         :UNDELIVERED_SHOWN
     ]
     return [{"state": one.state, "error": one.last_error, "at": one.ended_at or one.created_at} for one in stuck]
+
+
+def _widgets(prediction: Prediction) -> list[dict[str, Any]]:
+    found = prediction.widgets.order_by("-refusals", "id").values("name", "refusals", "refusal", "refused_since")
+    return [
+        {"name": one["name"], "refusals": one["refusals"], "fault": one["refusal"], "since": one["refused_since"]}
+        for one in found[:WIDGETS]
+    ]

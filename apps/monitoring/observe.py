@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 
+from apps.monitoring.came_true import facts_and_alarm
 from apps.monitoring.models import Look, Memory
 from apps.monitoring.reference import learn, scored_records
 from apps.monitoring.training_range import beyond_training, gross_against_training
@@ -120,11 +121,14 @@ def _look(memory: Memory, scored: Scored, expected: bool = False) -> None:
     found = figures(watcher)
     training = beyond_training(scored.run.version.facts, watcher)
     alarms = _alarms(lines, memory, scored, watcher.number)
+    realised, missed = facts_and_alarm(Prediction.objects.get(id=scored.run.prediction_id), scored.run.version)
+    if missed is not None:
+        alarms.append(missed | {"since": _since(missed, scored)})
     if watcher.number == 1 and not expected:
         alarms += gross_against_training(training, len(records))
     Look.objects.create(
         prediction_id=scored.run.prediction_id, scoring_run=scored.run, number=watcher.number, records=len(records), at=scored.run.as_of,
-        scores=_score_facts(watcher, scored), alarms=alarms,
+        scores=_score_facts(watcher, scored) | realised, alarms=alarms,
         fields={figure.field: _row(figure, training.get(figure.field, {})) for figure in found},
     )  # fmt: skip
     memory.state = to_bytes(watcher.memory())
@@ -146,6 +150,13 @@ def _alarms(lines: list[dict[str, Any]], memory: Memory, scored: Scored, number:
         | {"since": times.get(line["since"], scored.run.as_of).isoformat(), "message": _said(line["message"], memory)}
         for line in live
     ]
+
+
+def _since(alarm: dict[str, Any], scored: Scored) -> str:
+    """When an alarm that the watch does not follow began: with the look before, if that had it."""
+    before = Look.objects.filter(prediction_id=scored.run.prediction_id).order_by("-at", "-id").first()
+    open_before = (one["since"] for one in (before.alarms if before else []) if one["check"] == alarm["check"])
+    return next(open_before, None) or scored.run.as_of.isoformat()
 
 
 def _said(message: str, memory: Memory) -> str:

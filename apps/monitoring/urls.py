@@ -8,6 +8,7 @@ urlpatterns = [
     path("health/", views.health, name="health"),
     path("predictions/<int:prediction_id>/monitoring/", views.monitoring, name="monitoring"),
     path("predictions/<int:prediction_id>/monitoring/fields/", views.fields, name="monitored_fields"),
+    path("predictions/<int:prediction_id>/monitoring/field/", views.field_records, name="field_records"),
     path("predictions/<int:prediction_id>/monitoring/compare/", views.compare, name="compare_periods"),
     path("predictions/<int:prediction_id>/monitoring/settings/", settings_views.alert_settings, name="alert_settings"),
     path("predictions/<int:prediction_id>/monitoring/learn/", settings_views.learn_it, name="learn_it"),

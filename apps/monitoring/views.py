@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_POST
 
 from apps.monitoring import charts, field_charts, incidents, queries
+from apps.monitoring.behind import records_behind
+from apps.monitoring.came_true import by_band
 from apps.monitoring.checks import registry
 from apps.monitoring.custom import words_of
 from apps.monitoring.mail_views import SNOOZES
@@ -26,6 +28,7 @@ from apps.monitoring.queries import (
     recent_runs,
 )
 from apps.predictions.models import Prediction
+from apps.scoring.models import ScoringRun
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
 
@@ -69,7 +72,7 @@ def monitoring(request: HttpRequest, prediction_id: int) -> HttpResponse:
         "section": "predictions", "tab": "monitoring", "prediction": prediction, "watch": watch, "checks": checks,
         "incidents": list({alert.incident_id: alert.incident for alert in alerts if alert.incident.severity != "info"}.values()),
         "produced": charts.produced(prediction, runs, zone), "high": charts.high_band(prediction, runs, zone),
-        "performance": charts.performance(looks[0], zone), "scatter": field_charts.scatter(prediction, looks[0]),
+        "performance": charts.performance(looks[0], zone), "came_true": charts.came_true(prediction, by_band(prediction, prediction.champion)), "scatter": field_charts.scatter(prediction, looks[0]),
         "fields": field_charts.small_multiples(prediction, looks[0], legend, alerts, field_charts.FIRST_SHOWN), "field_count": len(looks[0][-1].fields) if looks[0] else 0,
         "happened": happened, "period": days, "periods": PERIODS, "looked": len(looks[0]), "looks": looks[1], "first_shown": field_charts.FIRST_SHOWN,
     }  # fmt: skip
@@ -94,6 +97,23 @@ def fields(request: HttpRequest, prediction_id: int) -> HttpResponse:
     alerts = list(Alert.objects.filter(prediction=prediction, state="open"))
     shown = field_charts.small_multiples(prediction, looks, legend, alerts)
     return render(request, "monitoring/_fields.html", {"fields": shown, "prediction": prediction, "all": True})
+
+
+@viewer
+def field_records(request: HttpRequest, prediction_id: int) -> HttpResponse:
+    """The records of the newest run behind one field's chart, what is strange first."""
+    prediction, field = _prediction(prediction_id), request.GET.get("name", "")
+    run = (
+        ScoringRun.objects.filter(prediction=prediction)
+        .select_related("version", "snapshot")
+        .order_by("-as_of", "-id")
+        .first()
+    )
+    if run is None or field not in {one["name"] for one in run.version.facts["fields"]}:
+        raise Http404
+    behind = records_behind(prediction, run, field, request.GET.get("holds", ""))
+    context = {"section": "predictions", "tab": "monitoring", "prediction": prediction, "field": field, "run": run, "behind": behind}  # fmt: skip
+    return render(request, "monitoring/behind.html", context)
 
 
 @viewer

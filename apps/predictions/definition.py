@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -58,12 +59,25 @@ def learning_table(prediction: Prediction, table: pd.DataFrame) -> pd.DataFrame:
     return full[learn_mask(prediction, full, specs)]
 
 
-def scoring_table(prediction: Prediction, table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """(keyed records to score, which of them were learnt from)."""
+@dataclass
+class ToScore:
+    """The keyed `records` to score; which of them were `learnt` from and which have an `open` outcome, (records,); and the outcomes that are
+    known by key, of all records."""
+
+    records: pd.DataFrame
+    learnt: np.ndarray
+    open: np.ndarray
+    known: pd.Series
+
+
+def scoring_table(prediction: Prediction, table: pd.DataFrame) -> ToScore:
+    """What a table holds to be scored."""
     specs = specs_of(prediction.dataset)
     full = with_outcome(prediction, keyed(prediction.dataset, table), specs)
     wanted, learnt = score_mask(prediction, full, specs), learn_mask(prediction, full, specs)
-    return full[wanted], learnt[wanted]
+    outcomes = clean_text(full[target_of(prediction)])
+    is_open = outcomes.isna().to_numpy()
+    return ToScore(full[wanted], learnt[wanted], is_open[wanted], outcomes[~is_open])
 
 
 def ignored_of(prediction: Prediction) -> list[str]:

@@ -1,4 +1,4 @@
-"""Scoring runs and the latest score of each record. History lies in Parquet, one file a run."""
+"""Scoring runs, the latest score of each record, and what came true of it. History lies in Parquet, one file a run."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class Score(TenantModel):
     band = models.CharField(max_length=6)
     reasons = models.JSONField(default=list)
     seen = models.BooleanField(default=False)
+    open = models.BooleanField(default=False)  # nobody knew the outcome yet
     previous = models.FloatField(null=True)
     as_of = models.DateTimeField()
 
@@ -49,3 +50,25 @@ class Score(TenantModel):
             models.Index(fields=["prediction", "-value", "key"], name="scores_by_value"),
             models.Index(fields=["prediction", "band", "-value"], name="scores_by_band"),
         ]
+
+
+class Outcome(TenantModel):
+    """What came true of a record, beside the last that was said of it while nobody knew.
+
+    `came` is comparable with `said`: 1 or 0 for a yes or no and for a right or wrong answer among several, else the number itself.
+    """
+
+    prediction = models.ForeignKey("predictions.Prediction", on_delete=models.CASCADE, related_name="+")
+    version = models.ForeignKey("predictions.ModelVersion", on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=300)
+    said = models.FloatField()
+    band = models.CharField(max_length=6)
+    came = models.FloatField()
+    said_at = models.DateTimeField()
+    known_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["prediction", "version", "key"], name="one_outcome_per_record"),
+        ]
+        indexes = [models.Index(fields=["prediction", "version", "-known_at"], name="outcomes_newest")]

@@ -17,18 +17,19 @@ from django.utils import timezone
 
 from apps.datasets.models import Snapshot
 from apps.datasets.records import load, newest_snapshot
-from apps.predictions.definition import scoring_table
+from apps.predictions.definition import ToScore, scoring_table
 from apps.predictions.models import ModelVersion, Prediction
 from apps.runs.lease import Work, WorkFailed
 from apps.scoring.model_cache import Stored, model_of
 from apps.scoring.models import ScoringRun
+from apps.scoring.outcomes import keep_outcomes
 from apps.workspaces.scope import current_workspace_id, workspace_scope
 from einstein import storage
 from einstein.ml.scorer import Scores, score, score_one
 
 REASONS_KEPT = 6  # three are shown, the record page draws more (DEFAULTS: 3 + 3)
 CHUNK = 5000
-COLUMNS = ["key", "value", "predicted", "band", "reasons", "seen"]
+COLUMNS = ["key", "value", "predicted", "band", "reasons", "seen", "open"]
 
 
 @dataclass
@@ -56,16 +57,20 @@ def score_prediction(work: Work, then: Callable[[ScoringRun], None] = lambda run
         table = None if _is_unchanged(prediction, fingerprint) else load(snapshot)
         if table is not None:
             _refuse_missing_fields(version, table, prediction)
-            records, learnt = scoring_table(prediction, table)
+            found = scoring_table(prediction, table)
     if table is None:
         _note_unchanged(work, prediction)
         return None
-    work.stage(f"Score {len(records):,} {prediction.dataset.noun}s")
-    scores = _in_chunks(work, version, records)
+    work.stage(f"Score {len(found.records):,} {prediction.dataset.noun}s")
+    scores = _in_chunks(work, version, found.records)
     work.stage("Keep the scores")
-    rows = _as_table(records, scores, learnt)
-    run = _keep(work, prediction, version, snapshot, fingerprint, rows, len(table), then)
-    return Scored(run, records, scores.value)
+    rows = _as_table(found, scores)
+
+    def before(run: ScoringRun) -> None:
+        keep_outcomes(prediction, found.known, run)
+
+    run = _keep(work, prediction, version, snapshot, fingerprint, rows, len(table), before, then)
+    return Scored(run, found.records, scores.value)
 
 
 def scores_kept(run: ScoringRun) -> Scored | None:
@@ -73,7 +78,7 @@ def scores_kept(run: ScoringRun) -> Scored | None:
     if run.snapshot is None:
         return None
     prediction = Prediction.objects.select_related("dataset").get(id=run.prediction_id)
-    records, _ = scoring_table(prediction, load(run.snapshot))
+    records = scoring_table(prediction, load(run.snapshot)).records
     with storage.local_copy(run.history_key) as path:
         values = pd.read_parquet(path, columns=["key", "value"]).set_index("key")["value"]
     records = records[records.index.isin(values.index)]
@@ -127,11 +132,11 @@ def _in_chunks(work: Work, version: ModelVersion, records: pd.DataFrame) -> Scor
     )  # fmt: skip
 
 
-def _as_table(records: pd.DataFrame, scores: Scores, learnt: np.ndarray) -> pd.DataFrame:
+def _as_table(found: ToScore, scores: Scores) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "key": list(records.index), "value": scores.value, "predicted": scores.predicted, "band": scores.bands,
-            "reasons": [json.dumps(why) for why in scores.reasons], "seen": learnt,
+            "key": list(found.records.index), "value": scores.value, "predicted": scores.predicted, "band": scores.bands,
+            "reasons": [json.dumps(why) for why in scores.reasons], "seen": found.learnt, "open": found.open,
         }
     )  # fmt: skip
 
@@ -144,6 +149,7 @@ def _keep(
     fingerprint: str,
     rows: pd.DataFrame,
     records: int,
+    before: Callable[[ScoringRun], None],
     then: Callable[[ScoringRun], None],
 ) -> ScoringRun:
     as_of = timezone.now()
@@ -161,6 +167,7 @@ def _keep(
             scored=len(rows), bands={band: int((rows["band"] == band).sum()) for band in ("high", "medium", "low")},
             histogram=_histogram(rows["value"].to_numpy(), prediction.task), history_key=key, as_of=as_of,
         )  # fmt: skip
+        before(run)  # the scores that are about to be replaced
         _upsert(rows, prediction, version, run)
         then(run)
     return run
@@ -181,19 +188,27 @@ def _upsert(rows: pd.DataFrame, prediction: Prediction, version: ModelVersion, r
     """COPY into a temporary table (COPY cannot go into one with row-level security), then one upsert."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMP TABLE incoming (key text, value double precision, predicted text, band text, reasons jsonb, seen boolean) ON COMMIT DROP"
+            "CREATE TEMP TABLE incoming (key text, value double precision, predicted text, band text, reasons jsonb, seen boolean, open boolean) ON COMMIT DROP"
         )
         with cursor.copy(f"COPY incoming ({', '.join(COLUMNS)}) FROM STDIN") as copy:
             for row in rows[COLUMNS].itertuples(index=False):
                 copy.write_row(
-                    (row.key, float(row.value), str(row.predicted)[:220], row.band, row.reasons, bool(row.seen))
+                    (
+                        row.key,
+                        float(row.value),
+                        str(row.predicted)[:220],
+                        row.band,
+                        row.reasons,
+                        bool(row.seen),
+                        bool(row.open),
+                    )
                 )
         cursor.execute(
-            "INSERT INTO scoring_score (workspace_id, prediction_id, version_id, scoring_run_id, key, value, predicted, band, reasons, seen, as_of) "
-            "SELECT %s, %s, %s, %s, key, value, predicted, band, reasons, seen, %s FROM incoming "
+            "INSERT INTO scoring_score (workspace_id, prediction_id, version_id, scoring_run_id, key, value, predicted, band, reasons, seen, open, as_of) "
+            "SELECT %s, %s, %s, %s, key, value, predicted, band, reasons, seen, open, %s FROM incoming "
             "ON CONFLICT (prediction_id, key) DO UPDATE SET previous = scoring_score.value, version_id = EXCLUDED.version_id, "
             "scoring_run_id = EXCLUDED.scoring_run_id, value = EXCLUDED.value, predicted = EXCLUDED.predicted, band = EXCLUDED.band, "
-            "reasons = EXCLUDED.reasons, seen = EXCLUDED.seen, as_of = EXCLUDED.as_of",
+            "reasons = EXCLUDED.reasons, seen = EXCLUDED.seen, open = EXCLUDED.open, as_of = EXCLUDED.as_of",
             [current_workspace_id(), prediction.id, version.id, run.id, run.as_of],
         )
         cursor.execute("DROP TABLE incoming")

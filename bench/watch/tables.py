@@ -30,7 +30,7 @@ class Subject:
     key: str | None
 
     def score(self, table: pd.DataFrame) -> np.ndarray:
-        return self.model.predict(_coded(table, self.answers), num_threads=1)
+        return self.model.predict(_coded(table, self.answers, self.key), num_threads=1)
 
     @property
     def fields(self) -> list[str]:
@@ -93,8 +93,8 @@ def subject(name: str, seed: int) -> Subject:
         "seed": seed,
         "num_threads": 1,  # two that wait for one another on busy cores take ten times as long
     }
-    model = lightgbm.train(settings, lightgbm.Dataset(_coded(table.iloc[learn], answers), y[learn]), TREES)
     key = next((column for column in entry["id_columns"] if column in table and table[column].is_unique), None)
+    model = lightgbm.train(settings, lightgbm.Dataset(_coded(table.iloc[learn], answers, key), y[learn]), TREES)
     made = Subject(
         name,
         table.iloc[rest[:cut]].reset_index(drop=True),
@@ -114,10 +114,10 @@ def _is(target: pd.Series, answer: object) -> np.ndarray:
     return (target.astype(str) == str(answer)).to_numpy(dtype=float)
 
 
-def _coded(table: pd.DataFrame, answers: dict[str, pd.Index]) -> np.ndarray:
+def _coded(table: pd.DataFrame, answers: dict[str, pd.Index], key: str | None) -> np.ndarray:
     columns = []
     for name in table.columns:
-        if name == SCORE:
+        if name in {SCORE, key}:
             continue
         if name in answers:
             columns.append(answers[name].get_indexer(table[name].astype(str)).astype(float))

@@ -17,6 +17,8 @@ from pathlib import Path
 import psycopg
 from aiosmtpd.controller import Controller
 
+from tests.migrated import lay_into
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -58,7 +60,7 @@ class Stack:
 
     def start(self, demo: bool = False) -> Stack:
         shutil.rmtree(self.var / "files", ignore_errors=True)
-        self.var.mkdir(parents=True, exist_ok=True)
+        lay_into(self.var)
         self.inbox.controller.start()
         command = [sys.executable, "-m", "einstein", "run", *([] if demo else ["--no-demo"])]
         self.log = (self.var / "stack.log").open("w")

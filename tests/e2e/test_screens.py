@@ -6,6 +6,7 @@ import base64
 import csv
 import os
 import re
+from collections.abc import Callable
 from email import message_from_string, policy
 from pathlib import Path
 
@@ -373,16 +374,18 @@ class Artist:
         self.faults: dict[str, list[str]] = {}
 
     def draw(self, name: str, path: str) -> None:
-        for scheme in self.schemes:
-            self.page.emulate_media(color_scheme=scheme)
-            self.page.goto(self.base + path)
-            self.page.wait_for_function(DRAWN)
-            self.judge(f"{name}-{self.width}-{scheme}", scheme)
+        self._in_every_scheme(name, lambda: self.page.goto(self.base + path))
 
     def show(self, name: str, html: str) -> None:
+        self._in_every_scheme(name, lambda: self.page.set_content(html))
+
+    def _in_every_scheme(self, name: str, open_it: Callable[[], object]) -> None:
+        """The second scheme is turned to on the open page, as when the evening comes."""
         for scheme in self.schemes:
             self.page.emulate_media(color_scheme=scheme)
-            self.page.set_content(html)
+            if scheme == self.schemes[0]:
+                open_it()
+            self.page.wait_for_function(DRAWN)
             self.judge(f"{name}-{self.width}-{scheme}", scheme)
 
     def judge(self, name: str, scheme: str) -> None:

@@ -142,3 +142,18 @@ def test_what_did_not_arrive_is_shown():
     found = judge("deliveries_arrive", undelivered=[{"state": "dead", "error": "The server refused it.", "at": NOW}])
     assert (found.failing, found.silent) == (True, True)
     assert "The server refused it." in found.sees
+
+
+REFUSED = {"name": "CRM card", "refusals": 9, "fault": "old", "since": NOW - HOUR}
+
+
+def test_a_widget_that_is_refused_now_and_then_is_fine():
+    assert judge("widgets_show").failing is None
+    assert judge("widgets_show", widgets=[REFUSED]).failing is False
+
+
+@pytest.mark.parametrize("fault", ["old", "origin", "record"])
+def test_a_widget_that_shows_nothing_says_why_and_what_to_do(fault):
+    found = judge("widgets_show", widgets=[REFUSED | {"refusals": 412, "fault": fault}])
+    assert found.failing and "CRM card was asked 412 times in a row" in found.sees
+    assert found.answers["why"] and found.answers["todo"][0][1].endswith(".")

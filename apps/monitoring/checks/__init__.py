@@ -19,7 +19,7 @@ class Facts:
     """What checks may look at. Times are aware.
 
     `look` is the newest scoring run as the watch saw it ({"records", "fields", "scores", "alarms", "first"}), None before there is one;
-    `earlier` those before it, newest first; `seconds` how long the last runs took, newest first; `source` how its dataset is fed.
+    `earlier` those before it, newest first; `seconds` how long the last runs took, newest first; `source` how its dataset is fed; `widgets` what each was refused since it showed a score.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Facts:
     source: dict[str, Any] | None = None
     enabled_at: datetime | None = None
     undelivered: list[dict[str, Any]] = field(default_factory=list)
+    widgets: list[dict[str, Any]] = field(default_factory=list)
     sensitivity: int = 2
     local: Callable[[datetime], str] = str
 

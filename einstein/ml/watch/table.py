@@ -25,11 +25,20 @@ class Values:
 
     column: Column
     unreadable: np.ndarray
+    text: pa.Array | None = None  # as it was written, where it was read from text
 
     @property
     def blank(self) -> np.ndarray:
         """Records without a value; an unreadable one is no blank."""
         return self.column.blank & ~self.unreadable
+
+    def commonest_unreadable(self) -> tuple[str, float] | None:
+        """(text, its share of the unreadable values); None where all could be read."""
+        if self.text is None or not self.unreadable.any():
+            return None
+        counts = pc.value_counts(self.text.filter(pa.array(self.unreadable))).to_pylist()
+        most = max(counts, key=lambda one: one["counts"])
+        return most["values"], most["counts"] / int(self.unreadable.sum())
 
 
 @dataclass
@@ -68,7 +77,7 @@ class Batch:
             return Values(Column(_seconds(array)), np.zeros(self.rows, dtype=bool))
         text = self.text(spec.name)
         column = read_column(pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([text]))), spec)
-        return Values(column, column.blank & _says_something(text))
+        return Values(column, column.blank & _says_something(text), text)
 
 
 def as_text(array: pa.Array) -> pa.Array:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from einstein.ml.schema import FieldSpec
 from einstein.ml.watch.alarms import GRAVITY, Alarm, Follow
 from einstein.ml.watch.causes import Sight, cause_of
+from einstein.ml.watch.causes.unit import find as unit
 from einstein.ml.watch.content import Content
 from einstein.ml.watch.evidence import FLOOR, WINDOWS, History, Surprise
 from einstein.ml.watch.feed import empty_alarm, gone_alarm, repeat_alarms, volume_alarm
@@ -216,12 +217,13 @@ class Watcher:
         gone = [
             gone_alarm(gauge.field, look.table, self.learnt.specs) for gauge in gauges if gauge.field not in look.values
         ]
-        sights = [
-            Sight(gauge, look.values[gauge.field], one, ear.surprise, ear.loud)
-            for gauge, one, ear in zip(gauges, look.found, look.heard, strict=False)
-            if ear.loud and one is not None
-        ]
+        sights = [self._sight(look, place) for place in range(len(gauges)) if look.heard[place].loud]
         return gone + [self._field_alarm(sight, [other for other in sights if other is not sight]) for sight in sights]
+
+    def _sight(self, look: Look, place: int) -> Sight:
+        gauge, found, ear = self.learnt.gauges[place], look.found[place], look.heard[place]
+        assert found is not None  # nothing is loud, and nothing strange, that was not measured
+        return Sight(gauge, look.values[gauge.field], found, ear.surprise, ear.loud)
 
     def _field_alarm(self, sight: Sight, others: list[Sight]) -> Alarm:
         cause = cause_of(sight, others)
@@ -240,8 +242,20 @@ class Watcher:
         if explained or not found or look.table.rows < LEAST_TOGETHER:
             return []
         name = company.stranger(look.values, look.table.rows, [field for _, field in found])
+        place = next(place for place, gauge in enumerate(self.learnt.gauges) if gauge.field == name)
+        cause = unit(self._sight(look, place), [])  # by a factor too small to show in the field alone
         words = f"{name} no longer goes together with the other fields as it did in training. Its values may belong to other records."
-        return [Alarm("relation", "field_relation", name, "warning", words, max(found)[0], "relation")]
+        return [
+            Alarm(
+                "relation",
+                "field_relation",
+                name,
+                "warning",
+                cause.words if cause else words,
+                max(found)[0],
+                cause.kind if cause else "relation",
+            )
+        ]
 
     def _score_alarm(self, look: Look, explained: bool) -> list[Alarm]:
         if self.learnt.score is None:

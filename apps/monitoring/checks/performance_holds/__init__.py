@@ -5,7 +5,9 @@ Estimated by confidence-based performance estimation and direct loss estimation 
 
 from __future__ import annotations
 
+from apps.monitoring.came_true import words
 from apps.monitoring.checks import Check, Facts, Finding
+from einstein.ml.came_true import CameTrue
 
 
 def judge(facts: Facts) -> Finding:
@@ -15,7 +17,7 @@ def judge(facts: Facts) -> Finding:
     if alarms:
         answers = {
             "what": " ".join(alarm["message"] for alarm in alarms), "since": facts.since(alarms),
-            "why": "The records have become harder to tell apart, or what the scores rest on has changed.",
+            "why": "What leads to the outcome has changed, the records have become harder to tell apart, or what the scores rest on is broken.",
             "affects": "The order of the scores is less reliable than its scorecard says. They are still shown.",
             "todo": [
                 ["If fields are named above,", "mend them at the source first."],
@@ -30,6 +32,8 @@ def judge(facts: Facts) -> Finding:
             answers,
             cause="dataset",
         )
+    if "realised" in told:
+        return Finding(False, words(CameTrue(**told["realised"])))
     if "estimated" not in told:
         return Finding(None, "There are too few records, or too few outcomes, to tell how right new scores are.")
     if told["metric"] == "auc":

@@ -14,13 +14,13 @@ from einstein.ml.watch.wording import number, percent, shown
 
 PLACEHOLDERS = {-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 9.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 9999999.0, 99999999.0, 0.0}  # fmt: skip
 PLACEHOLDER_TEXTS = {"n/a", "na", "none", "null", "unknown", "missing", "?", "-", "xxx", "tbd", "-999", "999", "9999", "test", "default", "other"}  # fmt: skip
-LUMP = 0.8  # of the values beyond the range are one value
+LUMP = 0.6  # of the values beyond the range are one value
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
     """One value that was rare and is not, or that lies alone beyond the range."""
     if "repeated" not in sight.loud and "new" not in sight.loud:
-        return _lump_beyond(sight)
+        return lump_beyond(sight)
     if isinstance(sight.gauge, CategoryGauge):
         unseen = sight.found.facts.get("unseen", {})
         value = newest(sight) if unseen else ""
@@ -45,16 +45,19 @@ def find(sight: Sight, others: list[Sight]) -> Cause | None:
     )
 
 
-def _lump_beyond(sight: Sight) -> Cause | None:
+def lump_beyond(sight: Sight) -> Cause | None:
     """What lies beyond the usual range is one and the same value."""
     if not isinstance(sight.gauge, NumberGauge) or not ({"below", "above", "far"} & sight.loud):
         return None
     ranks = sight.gauge.ranks
     beyond = sight.filled[(sight.filled < ranks.least) | (sight.filled > ranks.greatest)]
     values, counts = np.unique(beyond, return_counts=True)
-    if len(beyond) < 3 or counts.max() < LUMP * len(beyond) or len(beyond) > 0.9 * len(sight.filled):
+    if not len(beyond) or counts.max() < LUMP * len(beyond) or len(beyond) > 0.9 * len(sight.filled):
         return None
-    return _placeholder_words(sight, number(float(values[np.argmax(counts)])), len(beyond) / len(sight.filled), 0.0)
+    value = float(values[np.argmax(counts)])
+    if counts.max() < (2 if value in PLACEHOLDERS else 3):
+        return None
+    return _placeholder_words(sight, number(value), len(beyond) / len(sight.filled), 0.0)
 
 
 def _placeholder_words(sight: Sight, value: str, share: float, usual: float) -> Cause:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
+
 import numpy as np
 
 from einstein.ml.watch.causes.base import Cause, Finder, Sight
@@ -9,6 +11,10 @@ from einstein.ml.watch.causes.unseen import newest
 from einstein.ml.watch.gauges.category import CategoryGauge
 from einstein.ml.watch.wording import percent, plain
 
+LITTLE = 0.2  # of its share is left to an answer that vanished
+ALIKE = 0.6  # Ratcliff and Obershelp's likeness of two spellings, 0 to 1, from which they may be one name
+MOST_COMPARED = 200  # known answers, the commonest
+SAME_SHARE = 0.25  # by which the new share may differ from the old, besides chance
 LEAST_MISSED = 3.0  # records that a vanished answer would have had: fewer may be missing by chance
 
 
@@ -27,20 +33,32 @@ def find(sight: Sight, others: list[Sight]) -> Cause | None:
             "renamed",
             f"Answers of {sight.field} are written otherwise: “{new}” instead of “{respelt[new]}” in {percent(sum(unseen.values()))} of the records. They look renamed.",
         )
-    filled = max(1, int((sight.values.column.codes >= 0).sum()))
     new = newest(sight)
-    gone = {
-        level: usual
-        for level, usual in sight.gauge.level_shares.items()
-        if share.get(level, 0.0) < 0.2 * usual and usual * filled >= LEAST_MISSED
+    old = _vanished(sight.gauge, share, new, unseen[new], max(1, int((sight.values.column.codes >= 0).sum())))
+    if old is None:
+        return None
+    return Cause(
+        "renamed",
+        f"“{old}” has vanished from {sight.field} and “{new}” has come in {percent(unseen[new])} of the records. It looks as if the answer was renamed.",
+    )
+
+
+def _vanished(gauge: CategoryGauge, share: dict[str, float], new: str, now: float, filled: int) -> str | None:
+    """The known answer whose place `new`, in `now` of the records, has taken: one of nearly its name, or one that was about as common."""
+    gone = {level: usual for level, usual in gauge.level_shares.items() if share.get(level, 0.0) < LITTLE * usual}
+    alike = {
+        level: SequenceMatcher(None, plain(level), plain(new)).ratio()
+        for level in sorted(gone, key=gone.__getitem__)[-MOST_COMPARED:]
     }
-    near = min(gone, key=lambda level: abs(gone[level] - unseen[new]), default=None)
-    if near is not None and abs(gone[near] - unseen[new]) < max(0.25 * gone[near], 3 * np.sqrt(gone[near] / filled)):
-        return Cause(
-            "renamed",
-            f"“{near}” has vanished from {sight.field} and “{new}” has come in {percent(unseen[new])} of the records. It looks as if the answer was renamed.",
-        )
-    return None
+    best = max(alike, key=alike.__getitem__, default=None)
+    if best is not None and alike[best] >= ALIKE:
+        return best
+    gone = {level: usual for level, usual in gone.items() if usual * filled >= LEAST_MISSED}
+    near = min(gone, key=lambda level: abs(gone[level] - now), default=None)
+    if near is None:
+        return None
+    chance = 3 * np.sqrt(gone[near] * (1 / filled + 1 / gauge.records))
+    return near if abs(gone[near] - now) < SAME_SHARE * gone[near] + chance else None
 
 
 FINDER = Finder(60, find)

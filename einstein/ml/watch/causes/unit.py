@@ -6,6 +6,7 @@ import numpy as np
 
 from einstein.ml.types.numbers import to_number
 from einstein.ml.watch.causes.base import Cause, Finder, Sight
+from einstein.ml.watch.causes.placeholder import lump_beyond
 from einstein.ml.watch.gauges.category import CategoryGauge
 from einstein.ml.watch.gauges.number import NumberGauge
 from einstein.ml.watch.wording import number
@@ -13,6 +14,8 @@ from einstein.ml.watch.wording import number
 QUANTILES = np.array([0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9])
 CONVERSIONS = [10.0, 100.0, 1000.0, 10_000.0, 1e6, 60.0, 3600.0, 24.0, 12.0, 7.0, 365.0, 2.54, 3.28, 1.609, 2.205, 4.55, 28.35]  # fmt: skip
 NEAREST_UNITY = 1.4  # a factor nearer to 1 is no change of unit
+LEAST_VALUES = 10  # different ones, before they are looked for among the known
+OWN_VALUES, CONVERTED = 0.3, 0.6  # shares that are known values as they are, and once converted back
 SAME_FACTOR = 0.10  # by how much quantiles may miss what the factor foretells, in widths of the field
 
 
@@ -21,7 +24,11 @@ def find(sight: Sight, others: list[Sight]) -> Cause | None:
     before, now = _as_numbers(sight)
     if len(now) < 20 or len(before) < 20:
         return None
-    factor = _factor(before, now)
+    factor = _of_known_values(before, now)
+    if (
+        factor is None and lump_beyond(sight) is None
+    ):  # converted, each value would lie beyond the range in its own place
+        factor = _factor(before, now)
     if factor is None:
         return None
     mean, usual = float(now.mean()), float(before.mean())
@@ -79,6 +86,23 @@ def _factor(before: np.ndarray, now: np.ndarray) -> float | None:
     # Beyond fivefold nothing but a factor brings a field there, whatever chance does to its quantiles.
     most = 0.5 if not 0.2 < abs(factor) < 5 else max(SAME_FACTOR, 3.0 / np.sqrt(len(now)))
     return factor if by_factor < most and by_factor < by_shift else None
+
+
+def _of_known_values(before: np.ndarray, now: np.ndarray) -> float | None:
+    """The usual conversion that turns values of the reference into these: tells where few values come often, however their mix moved."""
+    before, now = np.unique(before[before != 0]), now[now != 0]
+    if len(now) < LEAST_VALUES or len(before) < LEAST_VALUES or _among(now, before) > OWN_VALUES:
+        return None
+    shares = {factor: _among(now / factor, before) for known in CONVERSIONS for factor in (known, 1 / known)}
+    best = max(shares, key=shares.__getitem__)
+    return best if shares[best] >= CONVERTED else None
+
+
+def _among(values: np.ndarray, known: np.ndarray) -> float:
+    """The share of values that are known ones, to the last digits."""
+    places = np.clip(np.searchsorted(known, values), 1, len(known) - 1)
+    nearest = np.minimum(np.abs(known[places] - values), np.abs(known[places - 1] - values))
+    return float((nearest <= 1e-9 * np.abs(values)).mean())
 
 
 def _without_zeros(before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from einstein.ml.watch.causes.base import Cause, Finder, Sight
 from einstein.ml.watch.gauges.date import DateGauge
-from einstein.ml.watch.wording import percent
+from einstein.ml.watch.gauges.number import NumberGauge
+from einstein.ml.watch.wording import number, percent
+
+ONE_TEXT = 0.8  # of the unreadable values are one text
+OFTEN, LITTLE = 0.02, 0.2  # the share from which a value is missed when it goes; the part of it that is left then
+SAME_SHARE = 0.25  # by which the new share may differ from the old, besides chance
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
     """Filled values that are no number or date."""
     if "unreadable" not in sight.loud:
         return None
+    text, part = sight.values.commonest_unreadable() or ("", 0.0)
+    share = sight.share("unreadable")
+    gone = _vanished(sight, part * share) if part >= ONE_TEXT else None
+    if gone is not None:
+        return Cause(
+            "renamed",
+            f"{number(gone)} has vanished from {sight.field} and “{text[:40]}” stands in {percent(part * share)} of the records, which is no number. It looks as if the answer was renamed.",
+        )
     kind = "date" if isinstance(sight.gauge, DateGauge) else "number"
-    return Cause(
-        "unreadable",
-        f"{percent(sight.share('unreadable'))} of the values of {sight.field} cannot be read as a {kind}. The way they are written has changed.",
-    )
+    such = f", such as “{text[:40]}”" if text else ""
+    words = f"{percent(share)} of the values of {sight.field} cannot be read as a {kind}{such}. The way they are written has changed."
+    return Cause("unreadable", words)
+
+
+def _vanished(sight: Sight, now: float) -> float | None:
+    """The number that came often, is gone, and was about as common as the text that came."""
+    if not isinstance(sight.gauge, NumberGauge):
+        return None
+    ranks, filled = sight.gauge.ranks, sight.filled
+    often = ranks.shares >= OFTEN
+    known, shares = ranks.different[often], ranks.shares[often] * (1 - sight.usual("blank"))
+    rows = len(sight.values.column)
+    left = np.array([(filled == value).sum() / rows for value in known])
+    chance = 3 * np.sqrt(shares * (1 / rows + 1 / ranks.records))
+    fits = (left < LITTLE * shares) & (np.abs(shares - now) < SAME_SHARE * shares + chance)
+    return float(known[fits][np.argmin(np.abs(shares[fits] - now))]) if fits.any() else None
 
 
 FINDER = Finder(40, find)
