@@ -170,6 +170,7 @@ X_FRAME_OPTIONS = "DENY"
 SMTP_URL = env.str("EINSTEIN_SMTP_URL", default="")
 EMAIL_BACKEND = "apps.outbox.account_mail.OutboxEmailBackend"
 DEFAULT_FROM_EMAIL = env.str("EINSTEIN_FROM_EMAIL", default="Einstein <einstein@localhost>")
+BOUNCE_EMAIL = env.str("EINSTEIN_BOUNCE_EMAIL", default=DEFAULT_FROM_EMAIL)  # where what cannot be delivered comes back
 
 # --- files
 STORAGE_URL = env.str("EINSTEIN_STORAGE_URL", default=str(VAR_DIR / "files"))

@@ -275,8 +275,15 @@ class Mail:
 
     def __init__(self) -> None:
         self.answer, self.taken = "250 OK", []
+        self.refused: dict[str, str] = {}  # {address: answer}
         self.port = free_port()
         self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    async def handle_RCPT(self, server, session, envelope, address, options) -> str:  # noqa: N802 aiosmtpd's name
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802 aiosmtpd's name
         if self.answer.startswith("250"):

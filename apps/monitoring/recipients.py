@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from apps.monitoring.checks import GRAVITY
 from apps.monitoring.models import Alert, Recipient
+from apps.outbox.bounces import refused_addresses
 from apps.predictions.models import Prediction
 from apps.workspaces.models import Membership, User
 from apps.workspaces.people import confirmed, responsible
@@ -84,8 +85,8 @@ def targets_of_prediction(prediction: Prediction) -> list[Target]:
 
 def _targets_of_one(prediction: Prediction, named: list[Recipient], people: list[User]) -> list[Target]:
     mine = [one for one in named if one.prediction_id in {None, prediction.id}]
-    gone = {one.email.lower() for one in mine if one.left_at is not None}
-    there = [one for one in mine if one.confirmed_at is not None and one.left_at is None]
+    gone = {one.email.lower() for one in mine if one.left_at is not None} | refused_addresses()
+    there = [one for one in mine if one.confirmed_at is not None and one.email.lower() not in gone]
     if there:
         return [Target(one.email, one.email, one.least, one.pace, one.quiet_from, one.quiet_until) for one in there]
     owners = [Target(person.email, str(person)) for person in people if person.email.lower() not in gone]
@@ -96,5 +97,5 @@ def admins_besides(emails: set[str]) -> list[Target]:
     """The workspace's admins with a confirmed address who are not among `emails`."""
     members = Membership.objects.select_related("user").filter(role="admin", user__is_active=True)
     people = confirmed([member.user for member in members])
-    left = {one.email.lower() for one in Recipient.objects.exclude(left_at=None)}
+    left = {one.email.lower() for one in Recipient.objects.exclude(left_at=None)} | refused_addresses()
     return [Target(person.email, str(person)) for person in people if person.email.lower() not in emails | left]

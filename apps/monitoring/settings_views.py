@@ -19,6 +19,7 @@ from apps.monitoring.models import Blackout, CustomCheck, Recipient, Watch
 from apps.monitoring.observe import learn_anew
 from apps.monitoring.recipients import targets_of_prediction
 from apps.monitoring.sensitivity import LEVELS, preview
+from apps.outbox.models import RefusedAddress
 from apps.outbox.write import write_email
 from apps.predictions.models import Prediction
 from apps.workspaces import audit
@@ -40,6 +41,7 @@ def alert_settings(request: HttpRequest, prediction_id: int) -> HttpResponse:
     context = {
         "section": "predictions", "tab": "monitoring", "prediction": prediction, "watch": watch, "forms": forms,
         "levels": [(level, foreseen[level.number]) for level in LEVELS], "told": targets_of_prediction(prediction),
+        "refused": RefusedAddress.objects.order_by("email"),
         "recipients": Recipient.objects.filter(prediction=prediction) | Recipient.objects.filter(prediction=None),
         "checks": [(check, words_of(check)) for check in CustomCheck.objects.filter(prediction=prediction).order_by("id")],
         "blackouts": (Blackout.objects.filter(prediction=prediction) | Blackout.objects.filter(prediction=None)).filter(ends_at__gt=timezone.now()),
@@ -67,6 +69,8 @@ def _saved(request: HttpRequest, prediction: Prediction, part: str, form: Any) -
             audit.record(request.user, "alerts: how much it takes", prediction.name, level=int(level))
             messages.success(request, "Saved. It counts from the next check on.")
         return True
+    if part == "reach_again":
+        return _reached_again(request)
     if part in REMOVALS:
         return _removed(request, prediction, part)
     if form is None or not form.is_valid():
@@ -127,6 +131,17 @@ def _save_blackout(request: HttpRequest, prediction: Prediction, form: BlackoutF
     planned.save()
     audit.record(request.user, "alerts: maintenance planned", prediction.name, reason=planned.reason)
     messages.success(request, "Planned. Nobody is told before it is over.")
+    return True
+
+
+def _reached_again(request: HttpRequest) -> bool:
+    """An address that refused mail is written to again."""
+    number = request.POST.get("id", "")
+    if number.isdecimal() and len(number) < 18:
+        for refused in RefusedAddress.objects.filter(id=int(number)):
+            refused.delete()
+            audit.record(request.user, "alerts: written to again", refused.email)
+            messages.success(request, f"{refused.email} is written to again from the next alert on.")
     return True
 
 

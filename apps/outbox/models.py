@@ -101,7 +101,21 @@ class Message(TenantModel, MessageBase):
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["workspace", "dedupe_key"], name="one_message_per_dedupe_key")]
-        indexes = [models.Index(fields=["due_at"], condition=Q(state="pending"), name="messages_due")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(state="pending"), name="messages_due"),
+            models.Index(fields=["message_id"], name="messages_by_message_id"),
+        ]
+
+
+class RefusedAddress(TenantModel):
+    """An address, in small letters, that refuses mail for good, in its server's `words`. Nothing about alerts is sent there until somebody asks for it."""
+
+    email = models.EmailField()
+    words = models.CharField(max_length=300, blank=True)
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["workspace", "email"], name="one_refusal_per_address")]
 
 
 class AccountMessage(MessageBase):

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from apps.outbox.bounces import is_bad_address, note_refused
 from apps.outbox.models import AccountMessage, KeptMail, Message, MessageBase, Sending
 from apps.outbox.retries import next_try
 from apps.workspaces.scope import workspace_scope
@@ -68,6 +69,10 @@ def _attempt(message: MessageBase) -> None:
 def _note_failure(message: MessageBase, error: Exception) -> None:
     refused = isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPSenderRefused | smtplib.SMTPDataError)
     message.last_error = f"{type(error).__name__}: {error}"[:500]
+    if isinstance(error, smtplib.SMTPRecipientsRefused) and isinstance(message, Message):
+        for code, words in error.recipients.values():
+            if is_bad_address(code, words.decode("utf8", "replace")):
+                note_refused(message.to, words.decode("utf8", "replace"))
     hopeless = isinstance(error, ValueError) or (refused and _is_permanent(error))
     again = None if hopeless else next_try(message.attempts)
     if again is None:
@@ -88,13 +93,17 @@ def _deliver(message: MessageBase) -> None:
     if not settings.SMTP_URL:
         KeptMail.objects.create(to=message.to, subject=message.subject, text=message.text, html=message.html)
         return
-    headers = {"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"}
+    headers = {
+        "From": settings.DEFAULT_FROM_EMAIL,
+        "Message-ID": message.message_id,
+        "Auto-Submitted": "auto-generated",
+    }
     if leave := getattr(message, "unsubscribe_url", ""):  # RFC 8058: one click in the mail program
         headers |= {"List-Unsubscribe": f"<{leave}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     if thread := getattr(message, "thread", ""):  # RFC 5322, 3.6.4
         headers |= {"In-Reply-To": thread, "References": thread}
     mail = EmailMultiAlternatives(
-        message.subject, message.text, settings.DEFAULT_FROM_EMAIL, [message.to], headers=headers, connection=_smtp()
+        message.subject, message.text, settings.BOUNCE_EMAIL, [message.to], headers=headers, connection=_smtp()
     )
     if message.html:
         mail.attach_alternative(message.html, "text/html")
