@@ -43,7 +43,7 @@ INSIDE = {
     "wizard-outcome": "predictions/{p}/wizard/outcome/", "wizard-records": "predictions/{p}/wizard/records/",
     "wizard-fields": "predictions/{p}/wizard/fields/", "wizard-schedule": "predictions/{p}/wizard/schedule/",
     "wizard-review": "predictions/{p}/wizard/review/", "alerts": "alerts/", "alert": "alerts/{a}/", "health": "health/",
-    "alert-settings": "predictions/{p}/monitoring/settings/", "periods": "predictions/{p}/monitoring/compare/", "people": "settings/", "keys": "settings/keys/",
+    "field-records": "predictions/{p}/monitoring/field/?name=MonthlyCharges", "alert-settings": "predictions/{p}/monitoring/settings/", "periods": "predictions/{p}/monitoring/compare/", "people": "settings/", "keys": "settings/keys/",
     "activity": "settings/audit/", "workspace": "settings/workspace/", "not-found": "nothing/",
 }  # fmt: skip
 DRAWN = "document.fonts.status == 'loaded' && [...document.querySelectorAll('[data-figure]')].every(chart => chart.querySelector('.main-svg'))"
@@ -68,7 +68,8 @@ from datetime import timedelta
 import random
 from apps.monitoring.links import answer_url, leave_url
 from apps.monitoring.models import Incident, Look
-from apps.scoring.models import ScoringRun
+from apps.outbox.models import RefusedAddress
+from apps.scoring.models import Outcome, Score, ScoringRun
 from apps.workspaces.scope import workspace_scope
 random.seed(3)
 with workspace_scope({workspace}):
@@ -80,6 +81,9 @@ with workspace_scope({workspace}):
         fields = {{name: [row[0] * random.uniform(0.97, 1.03) if row[0] else row[0], *row[1:]] for name, row in first.fields.items()}}
         scores = first.scores | {{"high": first.scores["high"] * random.uniform(0.9, 1.1), "estimated": first.scores["estimated"] + random.uniform(-0.01, 0.01)}}
         Look.objects.create(prediction_id={prediction}, scoring_run=earlier, number=1, records=first.records, fields=fields, scores=scores, at=earlier.as_of)
+    Outcome.objects.bulk_create(Outcome(prediction_id={prediction}, version=run.version, key=one.key, said=one.value, band=one.band, said_at=run.as_of,
+        came=float(random.random() < one.value), known_at=run.as_of) for one in Score.objects.filter(prediction_id={prediction}))
+    RefusedAddress.objects.create(email="jo@brightline.example", words="5.1.1 The email account that you tried to reach does not exist")
     print(answer_url(Incident.objects.get(id={alert}), "maria@brightline.example"), leave_url({workspace}, "maria@brightline.example"))
 """
 TOO_FEW = """
@@ -385,6 +389,7 @@ class Artist:
             self.page.emulate_media(color_scheme=scheme)
             if scheme == self.schemes[0]:
                 open_it()
+                self.page.add_style_tag(content="* { transition: none !important }")  # colours between two are none
             self.page.wait_for_function(DRAWN)
             self.judge(f"{name}-{self.width}-{scheme}", scheme)
 

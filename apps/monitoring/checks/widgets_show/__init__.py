@@ -24,9 +24,7 @@ def judge(facts: Facts) -> Finding:
     broken = sorted((one for one in facts.widgets if one["refusals"] >= MOST_REFUSED), key=lambda one: -one["refusals"])
     if not broken:
         shown = len(facts.widgets)
-        return Finding(
-            False, f"{shown} {plural('widget', shown)}; nothing that was asked in earnest was refused again and again."
-        )
+        return Finding(False, f"{shown} {plural('widget', shown)} in use, none refused time and again.")
     worst = broken[0]
     what = f"The widget {worst['name']} was asked {worst['refusals']:,} times in a row and showed no score."
     answers = {
