@@ -3,10 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH_DATA ?= bench/data
 
-.PHONY: run test lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages screenshots clean
+.PHONY: run backup restore test lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages screenshots clean
 
 run: .venv/run
 	$(BIN)/python -m einstein run
+
+backup: .venv/run
+	$(BIN)/python manage.py backup $(or $(TO),backups) --rehearse
+
+restore: .venv/run
+	$(BIN)/python manage.py restore $(FROM)
 
 test: .venv/dev
 	$(BIN)/python tests/ensure_tools.py

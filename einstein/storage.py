@@ -67,6 +67,14 @@ def delete(key: str) -> None:
         filesystem.rm(target, recursive=True)
 
 
+def all_keys() -> list[str]:
+    """Every stored file's key; what is being written is none yet."""
+    filesystem, root = fsspec.core.url_to_fs(settings.STORAGE_URL)
+    found = filesystem.find(f"{root.rstrip('/')}/w") if filesystem.exists(f"{root.rstrip('/')}/w") else []
+    length = len(filesystem._strip_protocol(root).rstrip("/")) + 1
+    return sorted(name[length:] for name in found if ".partial-" not in name)
+
+
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
