@@ -67,6 +67,13 @@ def delete(key: str) -> None:
         filesystem.rm(target, recursive=True)
 
 
+def probe() -> None:
+    """Write a byte and take it away again; raises `OSError` where that cannot be done."""
+    key = f"probe/{os.getpid()}"
+    put_bytes(b"1", key)
+    delete(key)
+
+
 def all_keys() -> list[str]:
     """Every stored file's key; what is being written is none yet."""
     filesystem, root = fsspec.core.url_to_fs(settings.STORAGE_URL)

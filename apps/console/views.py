@@ -7,6 +7,7 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from apps.console.fleet import fleet
 from apps.datasets.models import Dataset
 from apps.monitoring.queries import live_incidents
 from apps.outbox.models import KeptMail
@@ -17,6 +18,12 @@ from apps.workspaces.access import operator, viewer
 from apps.workspaces.models import AuditEntry
 
 MAIL_SHOWN, LOG_SHOWN = 100, 8
+
+
+@operator
+def fleet_health(request: HttpRequest) -> HttpResponse:
+    """How the installation does: worst first, in counts, without anybody's records."""
+    return render(request, "console/fleet.html", {"section": "console", "fleet": fleet()})
 
 
 @viewer
@@ -50,9 +57,7 @@ def kept_mail(request: HttpRequest) -> HttpResponse:
     if not settings.ON_LOOPBACK:
         raise Http404
     mails = KeptMail.objects.order_by("-kept_at", "-id")[:MAIL_SHOWN]
-    return render(
-        request, "console/mail.html", {"section": "console", "mails": mails, "sends": bool(settings.SMTP_URL)}
-    )
+    return render(request, "console/mail.html", {"section": "mail", "mails": mails, "sends": bool(settings.SMTP_URL)})
 
 
 @operator
@@ -60,5 +65,5 @@ def kept_mail_one(request: HttpRequest, mail_id: int) -> HttpResponse:
     if not settings.ON_LOOPBACK:
         raise Http404
     return render(
-        request, "console/one_mail.html", {"section": "console", "mail": get_object_or_404(KeptMail, id=mail_id)}
+        request, "console/one_mail.html", {"section": "mail", "mail": get_object_or_404(KeptMail, id=mail_id)}
     )

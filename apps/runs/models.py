@@ -57,6 +57,7 @@ class Run(TenantModel):
                 condition=Q(kind="score", noticed=False, ended_at__isnull=False),
                 name="runs_unnoticed",
             ),  # monitoring
+            models.Index(fields=["ended_at"], name="runs_ended_lately"),  # the operators' console
         ]
 
     @property

@@ -23,7 +23,7 @@ AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 OUTSIDE = {"login": "/accounts/login/", "signup": "/accounts/signup/", "reset": "/accounts/password/reset/", "confirm": "/accounts/confirm-email/",
            "api": "/api/docs/"}  # fmt: skip
 PERSONAL = {"profile": "/profile/", "addresses": "/accounts/email/", "password": "/accounts/password/change/", "new-workspace": "/workspaces/new/",
-            "invitation": "/invitations/used/", "kept-mail": "/console/mail/"}  # fmt: skip
+            "invitation": "/invitations/used/", "installation": "/console/", "kept-mail": "/console/mail/"}  # fmt: skip
 INSIDE = {
     "home": "", "datasets": "datasets/", "dataset": "datasets/{d}/", "rows": "datasets/{d}/rows/", "snapshots": "datasets/{d}/snapshots/",
     "source-kinds": "sources/new/", "source-connect": "sources/new/postgresql/", "source-none": "datasets/{d}/source/",

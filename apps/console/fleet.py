@@ -1,0 +1,83 @@
+"""The fleet in figures: counts over all workspaces, without a look at anybody's records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from django.db import connection
+from django.utils import timezone
+
+from apps.monitoring.installation import CLOCK, DEAD_AFTER, TITLES
+from apps.monitoring.models import OperatorIncident, Pulse
+
+MOST_WAIT = 300.0  # seconds that work may wait before somebody should look
+WORDS = {
+    "score": "Scoring", "train": "Training", "ingest": "Reading an upload", "refresh": "Reading a source", "deliver": "Delivering", "dry_run": "Trying a delivery out",
+    "accept": "Taking a held table", "push": "Reading sent records", "enrich": "Joining related records",
+}  # fmt: skip
+STATES = {"active": "in use", "draft": "being set up", "paused": "paused", "archived": "archived"}
+
+
+@dataclass
+class Fleet:
+    """`figures` {name: {label: value}}; `faults` are open incidents of the installation, `clock_at` its clock's last sign of life."""
+
+    figures: dict[str, dict[str, float]]
+    faults: list[OperatorIncident] = field(default_factory=list)
+    clock_at: object = None
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Each figure summed over its labels; 0 for one that counts nothing."""
+        return defaultdict(int, {name: int(sum(values.values())) for name, values in self.figures.items()})
+
+    @property
+    def predictions(self) -> list[tuple[str, int]]:
+        """(state in words, how many)."""
+        return [(words, int(self.figures.get("predictions", {}).get(state, 0))) for state, words in STATES.items()]
+
+    @property
+    def clock_lives(self) -> bool:
+        """Whether the clock has shown a sign of life lately; one that never ran counts as dead."""
+        return self.clock_at is not None and self.clock_at > timezone.now() - DEAD_AFTER
+
+    @property
+    def queues(self) -> list[tuple[str, int, float]]:
+        """(queue, runs that wait, seconds the oldest has waited), the slowest first."""
+        waiting, oldest = self.figures.get("runs_waiting", {}), self.figures.get("oldest_waiting_seconds", {})
+        names = sorted({"interactive", "train", *waiting}, key=lambda name: -oldest.get(name, 0.0))
+        return [(name, int(waiting.get(name, 0)), oldest.get(name, 0.0)) for name in names]
+
+    @property
+    def failures(self) -> list[tuple[str, int, int]]:
+        """(kind of work, failed, ended) of the last hour, the most failures first."""
+        failed, ended = self.figures.get("runs_failed_hour", {}), self.figures.get("runs_ended_hour", {})
+        rows = [(WORDS.get(kind, kind), int(failed.get(kind, 0)), int(count)) for kind, count in ended.items()]
+        return sorted(rows, key=lambda row: (-row[1], -row[2]))
+
+    @property
+    def troubles(self) -> list[str]:
+        """What an operator should look at, worst first; empty when all is well."""
+        found = [f"{TITLES[fault.kind]}. {fault.sees}" for fault in self.faults]
+        if not self.clock_lives and not any(fault.kind == "clock_dead" for fault in self.faults):
+            found.append("The clock shows no sign of life: nothing is planned, checked or sent.")
+        found += [
+            f"The oldest run of the queue {queue} has waited for {seconds / 60:.0f} minutes; {count:,} wait."
+            for queue, count, seconds in self.queues
+            if seconds > MOST_WAIT
+        ]
+        dead = self.totals["mail_given_up_day"]
+        return [*found, f"{dead:,} e-mails were given up within a day."] if dead else found
+
+
+def fleet() -> Fleet:
+    """The figures of now, in three queries."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT figure, label, value FROM fleet_figures()")
+        figures: dict[str, dict[str, float]] = {}
+        for name, label, value in cursor.fetchall():
+            figures.setdefault(name, {})[label] = float(value)
+    pulse = Pulse.objects.filter(part=CLOCK).first()
+    faults = list(OperatorIncident.objects.filter(resolved_at=None).order_by("opened_at"))
+    return Fleet(figures, faults, pulse.at if pulse else None)
