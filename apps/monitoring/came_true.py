@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.predictions.models import ModelVersion, Prediction
 from apps.scoring.models import Outcome
-from einstein.ml.came_true import METRICS, CameTrue, measure
+from einstein.ml.came_true import LEAST, METRICS, CameTrue, measure
 
 WINDOW = timedelta(days=90)
 MOST = 20_000  # outcomes, the newest
@@ -22,6 +22,8 @@ def came_true(prediction: Prediction, version: ModelVersion) -> CameTrue | None:
     """How right the version's scores of the last 90 days were; None while too few outcomes are known."""
     newest = _recent(prediction, version).order_by("-known_at").values_list("said", "came")[:MOST]
     pairs = np.array(list(newest), dtype="float64").reshape(-1, 2)
+    if len(pairs) < LEAST:
+        return None
     usual = version.facts["scorecard"]["metrics"][METRICS[prediction.task]]
     return measure(prediction.task, pairs[:, 0], pairs[:, 1], usual)
 
