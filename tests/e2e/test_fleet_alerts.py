@@ -227,7 +227,8 @@ def test_stopped_workers_are_one_mail_to_the_operators_and_none_to_customers(fle
     wait_for(lambda: len(fleet.mails(OPERATOR)) == 2, 150 + 2 * WORKSPACES * EACH, "the mail that it is over")
     settled(fleet)
     assert fleet.subjects(OPERATOR)[1] == "Over: Planned runs are not picked up"
-    assert {rcpt for rcpt, _ in fleet.stack.inbox.messages[before:]} == {OPERATOR}
+    strangers = [(to, text) for to, text in fleet.stack.inbox.messages[before:] if to != OPERATOR]
+    assert strangers == []
 
 
 def test_a_notifier_killed_at_all_points_loses_nothing_and_repeats_nothing(fleet, record_property):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -56,8 +57,9 @@ def words_of(name: str) -> frozenset[str]:
 
 
 def share(values: list[str], pattern: re.Pattern[str]) -> float:
-    """The share of `values` that fit `pattern` as a whole."""
-    return sum(bool(pattern.fullmatch(value)) for value in values) / len(values) if values else 0.0
+    """The share of `values` that fit `pattern` as a whole; each different one is looked at once."""
+    counts = Counter(values)
+    return sum(count for value, count in counts.items() if pattern.fullmatch(value)) / len(values) if values else 0.0
 
 
 class FieldType:
