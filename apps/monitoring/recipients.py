@@ -70,9 +70,9 @@ def targets_of(alerts: list[Alert]) -> list[Target]:
     predictions = {alert.prediction_id: alert.prediction for alert in alerts}
     named = list(Recipient.objects.filter(Q(prediction=None) | Q(prediction__in=predictions)))
     owners = {owner: responsible(owner) for owner in {prediction.owner_id for prediction in predictions.values()}}
-    found: dict[str, Target] = {}
+    refused, found = refused_addresses(), {}
     for prediction in predictions.values():
-        for target in _targets_of_one(prediction, named, owners[prediction.owner_id]):
+        for target in _targets_of_one(prediction, named, owners[prediction.owner_id], refused):
             found.setdefault(target.email.lower(), target)
     return list(found.values())
 
@@ -80,12 +80,14 @@ def targets_of(alerts: list[Alert]) -> list[Target]:
 def targets_of_prediction(prediction: Prediction) -> list[Target]:
     """Everybody whom alerts of one prediction concern."""
     named = list(Recipient.objects.filter(Q(prediction=None) | Q(prediction=prediction)))
-    return _targets_of_one(prediction, named, responsible(prediction.owner_id))
+    return _targets_of_one(prediction, named, responsible(prediction.owner_id), refused_addresses())
 
 
-def _targets_of_one(prediction: Prediction, named: list[Recipient], people: list[User]) -> list[Target]:
+def _targets_of_one(
+    prediction: Prediction, named: list[Recipient], people: list[User], refused: set[str]
+) -> list[Target]:
     mine = [one for one in named if one.prediction_id in {None, prediction.id}]
-    gone = {one.email.lower() for one in mine if one.left_at is not None} | refused_addresses()
+    gone = {one.email.lower() for one in mine if one.left_at is not None} | refused
     there = [one for one in mine if one.confirmed_at is not None and one.email.lower() not in gone]
     if there:
         return [Target(one.email, one.email, one.least, one.pace, one.quiet_from, one.quiet_until) for one in there]

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from einstein.ml.watch.evidence import root_likelihood
+from einstein.ml.watch.evidence import LATE, root_likelihood
 from einstein.ml.watch.gauges import Gauge, Measured
 from einstein.ml.watch.gauges.category import CategoryGauge
 from einstein.ml.watch.gauges.ranks import LUMPS, most_usual
 
-LATE = 2  # batches are learnt from so many batches later, should they turn out to be the beginning of something
 SETTLED = 6  # quiet batches that show how large a share new answers take by nature
 ROOM = 2.0  # times the largest excess so far that a new answer may have
 KEPT = 12  # quiet batches whose largest new answer counts

@@ -11,7 +11,7 @@ WHY = {
     "origin": "The page lies at an address that the widget does not know.",
     "record": "The page asks for records that have no score: it may name them by another field than the key.",
 }
-TODO = {
+MEND = {
     "old": "have the page ask for a fresh token each time it opens, and set its server's clock.",
     "origin": "add the page's address to the widget, if it is yours.",
     "record": "see which field names the records of the dataset, and have the page send that.",
@@ -29,7 +29,7 @@ def judge(facts: Facts) -> Finding:
     what = f"The widget {worst['name']} was asked {worst['refusals']:,} times in a row and showed no score."
     answers = {
         "what": what, "since": facts.local(worst["since"]), "why": WHY[worst["fault"]], "affects": f"Whoever looks at the page sees no score of the {facts.noun}.",
-        "todo": [["On the page that holds it,", TODO[worst["fault"]]]],
+        "todo": [["On the page that holds it,", MEND[worst["fault"]]]],
     }  # fmt: skip
     return Finding(True, what, "warning", f"{facts.name}: a widget shows no scores", answers)
 
