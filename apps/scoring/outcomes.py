@@ -8,7 +8,7 @@ from django.db import connection
 
 from apps.predictions.definition import positive_of
 from apps.predictions.models import Prediction
-from apps.scoring.models import ScoringRun
+from apps.scoring.models import Score, ScoringRun
 from apps.workspaces.scope import current_workspace_id
 from einstein.ml.types.numbers import to_number
 
@@ -31,6 +31,10 @@ def keep_outcomes(prediction: Prediction, known: pd.Series, run: ScoringRun) -> 
     Without a key field a record cannot be found again, so nothing can be said of it.
     """
     if not prediction.dataset.key_field:
+        return
+    waiting = Score.objects.filter(prediction=prediction, open=True).values_list("key", flat=True)
+    known = known[known.index.isin(list(waiting))]
+    if known.empty:
         return
     came = _came(prediction, known)
     with connection.cursor() as cursor:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from einstein.ml.auc import auc
-from einstein.ml.evaluate import interval
+from einstein.ml.auc import auc, auc_error
+from einstein.ml.evaluate import wilson
 
 LEAST, LEAST_EACH = 50, 20  # outcomes before anything is said; of each kind, where they are yes or no
 NORMAL_95 = 3.92  # a 95 % interval is so many standard errors wide
@@ -37,30 +37,34 @@ class CameTrue:
     worse: str
 
 
-def measure(task: str, said: np.ndarray, came: np.ndarray, usual: dict[str, float], seed: int = 0) -> CameTrue | None:
-    """Judge outcomes that came after they were foretold; None while they are too few.
+def measure(task: str, said: np.ndarray, came: np.ndarray, usual: dict[str, float]) -> CameTrue | None:
+    """Judge outcomes that came after they were foretold; None while they are too few. Done with every look, so the intervals are formulas.
 
     `said` (records,) is the chance of a yes, of the answer named, or the number foretold; `came` (records,) 1 or 0, or the number.
     `usual` is the scorecard's {"value", "low", "high"} of the task's metric.
     """
     if len(said) < LEAST or (task == "binary" and min(came.sum(), len(came) - came.sum()) < LEAST_EACH):
         return None
-    found = interval(lambda rows: _metric(task, said[rows], came[rows]), len(said), seed)
-    spread = float(np.hypot(found["high"] - found["low"], usual["high"] - usual["low"])) / NORMAL_95
-    drop = found["value"] - usual["value"] if task == "regression" else usual["value"] - found["value"]
+    value, low, high = _metric(task, said, came)
+    spread = float(np.hypot(high - low, usual["high"] - usual["low"])) / NORMAL_95
+    drop = value - usual["value"] if task == "regression" else usual["value"] - value
     least = LEAST_RISE * usual["value"] if task == "regression" else LEAST_DROP
     worse = "metric" if drop > max(least, LEAST_Z * spread) else "level" if _level_is_off(task, said, came) else ""
     return CameTrue(
-        len(said), METRICS[task], found["value"], found["low"], found["high"], usual["value"], float(said.mean()), float(came.mean()), worse
+        len(said), METRICS[task], value, low, high, usual["value"], float(said.mean()), float(came.mean()), worse
     )  # fmt: skip
 
 
-def _metric(task: str, said: np.ndarray, came: np.ndarray) -> float:
-    if task == "regression":
-        return float(np.abs(said - came).mean())
+def _metric(task: str, said: np.ndarray, came: np.ndarray) -> tuple[float, float, float]:
+    """(value, low, high) of the task's metric, 95 %."""
     if task == "multiclass":
-        return float(came.mean())
-    return auc(came, said) if 0 < came.sum() < len(came) else float("nan")
+        return float(came.mean()), *wilson(int(came.sum()), len(came))
+    if task == "regression":
+        missed = np.abs(said - came)
+        value, error = float(missed.mean()), float(missed.std(ddof=1) / np.sqrt(len(missed)))
+    else:
+        value, error = auc(came, said), auc_error(came, said)
+    return value, max(0.0, value - NORMAL_95 / 2 * error), value + NORMAL_95 / 2 * error
 
 
 def _level_is_off(task: str, said: np.ndarray, came: np.ndarray) -> bool:

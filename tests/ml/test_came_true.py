@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from einstein.ml.auc import auc, auc_error
 from einstein.ml.came_true import LEAST, measure
 
 CARD = {"value": 0.75, "low": 0.72, "high": 0.78}
@@ -69,3 +70,10 @@ def test_whatever_is_said_and_comes_gives_finite_numbers_or_nothing(pairs):
     said, came = np.array([pair[0] for pair in pairs]), np.array([float(pair[1]) for pair in pairs])
     found = measure("binary", said, came, CARD)
     assert found is None or np.isfinite([found.value, found.low, found.high, found.said, found.came]).all()
+
+
+def test_the_error_of_the_area_is_what_resampling_shows():
+    said, came = chances(300)
+    random = np.random.default_rng(4)
+    draws = [auc(came[rows], said[rows]) for rows in (random.integers(0, 300, 300) for _ in range(400))]
+    assert auc_error(came, said) == pytest.approx(np.std(draws), rel=0.15)
