@@ -14,14 +14,6 @@ Random = np.random.Generator
 LEAST_HELD = 5
 
 
-@dataclass
-class Broken:
-    """A broken day, the field it was broken in, and whether the scores were made after it."""
-
-    table: pd.DataFrame
-    field: str | None = None
-
-
 @dataclass(frozen=True)
 class Fault:
     """`break_it(day, subject, field, random, earlier)`; `needs` says which fields it can break."""

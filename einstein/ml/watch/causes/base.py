@@ -11,6 +11,16 @@ from einstein.ml.watch.evidence import Surprise
 from einstein.ml.watch.gauges import Gauge, Measured
 from einstein.ml.watch.table import Values
 
+LITTLE = 0.2  # of its share is left to a value that vanished
+SAME_SHARE = 0.25  # by which the share of what came may differ from that of what went, besides chance
+
+
+def made_room(usual: np.ndarray, left: np.ndarray, now: float, rows: int, records: int) -> np.ndarray:
+    """Which known values, (values,) by their `usual` shares of `records` and what is `left` of them in `rows`, have vanished and were about as
+    common as what came, `now`."""
+    chance = 3 * np.sqrt(usual * (1 / rows + 1 / records))
+    return (left < LITTLE * usual) & (np.abs(usual - now) < SAME_SHARE * usual + chance)
+
 
 @dataclass
 class Sight:

@@ -6,15 +6,13 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
-from einstein.ml.watch.causes.base import Cause, Finder, Sight
+from einstein.ml.watch.causes.base import LITTLE, Cause, Finder, Sight, made_room
 from einstein.ml.watch.causes.unseen import newest
 from einstein.ml.watch.gauges.category import CategoryGauge
 from einstein.ml.watch.wording import percent, plain
 
-LITTLE = 0.2  # of its share is left to an answer that vanished
 ALIKE = 0.6  # Ratcliff and Obershelp's likeness of two spellings, 0 to 1, from which they may be one name
 MOST_COMPARED = 200  # known answers, the commonest
-SAME_SHARE = 0.25  # by which the new share may differ from the old, besides chance
 LEAST_MISSED = 3.0  # records that a vanished answer would have had: fewer may be missing by chance
 
 
@@ -53,12 +51,12 @@ def _vanished(gauge: CategoryGauge, share: dict[str, float], new: str, now: floa
     best = max(alike, key=alike.__getitem__, default=None)
     if best is not None and alike[best] >= ALIKE:
         return best
-    gone = {level: usual for level, usual in gone.items() if usual * filled >= LEAST_MISSED}
-    near = min(gone, key=lambda level: abs(gone[level] - now), default=None)
-    if near is None:
-        return None
-    chance = 3 * np.sqrt(gone[near] * (1 / filled + 1 / gauge.records))
-    return near if abs(gone[near] - now) < SAME_SHARE * gone[near] + chance else None
+    fits = [
+        level
+        for level, usual in gone.items()
+        if usual * filled >= LEAST_MISSED and made_room(np.array(usual), np.array(0.0), now, filled, gauge.records)
+    ]
+    return min(fits, key=lambda level: abs(gone[level] - now), default=None)
 
 
 FINDER = Finder(60, find)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from einstein.ml.watch.causes.base import Cause, Finder, Sight
+from einstein.ml.watch.causes.base import Cause, Finder, Sight, made_room
 from einstein.ml.watch.gauges.date import DateGauge
 from einstein.ml.watch.gauges.number import NumberGauge
 from einstein.ml.watch.wording import number, percent
 
 ONE_TEXT = 0.8  # of the unreadable values are one text
-OFTEN, LITTLE = 0.02, 0.2  # the share from which a value is missed when it goes; the part of it that is left then
-SAME_SHARE = 0.25  # by which the new share may differ from the old, besides chance
+OFTEN = 0.02  # the share from which a value is missed when it goes
 
 
 def find(sight: Sight, others: list[Sight]) -> Cause | None:
@@ -41,8 +40,7 @@ def _vanished(sight: Sight, now: float) -> float | None:
     known, shares = ranks.different[often], ranks.shares[often] * (1 - sight.usual("blank"))
     rows = len(sight.values.column)
     left = np.array([(filled == value).sum() / rows for value in known])
-    chance = 3 * np.sqrt(shares * (1 / rows + 1 / ranks.records))
-    fits = (left < LITTLE * shares) & (np.abs(shares - now) < SAME_SHARE * shares + chance)
+    fits = made_room(shares, left, now, rows, ranks.records)
     return float(known[fits][np.argmin(np.abs(shares[fits] - now))]) if fits.any() else None
 
 
