@@ -76,10 +76,9 @@ def probe() -> None:
 
 def all_keys() -> list[str]:
     """Every stored file's key; what is being written is none yet."""
-    filesystem, root = fsspec.core.url_to_fs(settings.STORAGE_URL)
-    found = filesystem.find(f"{root.rstrip('/')}/w") if filesystem.exists(f"{root.rstrip('/')}/w") else []
-    length = len(filesystem._strip_protocol(root).rstrip("/")) + 1
-    return sorted(name[length:] for name in found if ".partial-" not in name)
+    filesystem, home = _locate("w")
+    found = filesystem.find(home) if filesystem.exists(home) else []
+    return sorted(f"w{name.removeprefix(home)}" for name in found if ".partial-" not in name)
 
 
 def sha256_of(path: Path) -> str:

@@ -14,6 +14,7 @@ import pytest
 from apps.console.backup import BackupFailed, read_facts
 from einstein.postgres.embedded import EmbeddedServer
 from tests.conftest import ROOT, TELCO
+from tests.e2e.stack import run_python
 from tests.migrated import lay_into
 
 FILL = """
@@ -43,7 +44,7 @@ for number in (1, 2):
     with workspace_scope(number):
         for upload in Upload.objects.all():
             with storage.local_copy(upload.storage_key) as path:
-                found[Workspace.objects.get(id=number).name] = [upload.name if hasattr(upload, "name") else "", storage.sha256_of(path)]
+                found[Workspace.objects.get(id=number).name] = storage.sha256_of(path)
 print(json.dumps({"outside": outside, "uploads": found}))
 """
 
@@ -60,12 +61,6 @@ class Installation:
         command = [sys.executable, "manage.py", *map(str, words)]
         return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True)
 
-    def python(self, code: str) -> str:
-        prelude = "import os; os.environ['DJANGO_SETTINGS_MODULE']='einstein.settings'\nimport django; django.setup()\n"
-        done = subprocess.run([sys.executable, "-c", prelude + code], cwd=ROOT, env=self.env, capture_output=True, text=True)  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
     @property
     def files(self) -> list[str]:
         home = self.var / "files"
@@ -77,7 +72,7 @@ def running(tmp_path_factory):
     var = tmp_path_factory.mktemp("running")
     lay_into(var)
     found = Installation(var)
-    found.python(FILL % TELCO)
+    run_python(found, FILL % TELCO)
     yield found
     found.server.leave()
 
@@ -106,7 +101,7 @@ def test_a_backup_comes_back_in_an_empty_installation_with_its_files_and_its_wal
     done = empty.manage("restore", backup)
     assert done.returncode == 0, done.stderr
     assert "Restored" in done.stdout and "2 files" in done.stdout
-    before, after = (json.loads(one.python(READ)) for one in (running, empty))
+    before, after = (json.loads(run_python(one, READ)) for one in (running, empty))
     assert after == before and set(after["uploads"]) == {"Brightline", "Elsewhere"}
     assert after["outside"] == 0  # outside of every workspace the application sees nothing
     assert empty.files == running.files
@@ -119,7 +114,7 @@ def test_a_rehearsal_says_what_comes_back_and_touches_nothing(running, backup):
     done = running.manage("restore", backup, "--rehearse")
     assert done.returncode == 0, done.stderr
     assert "Rehearsed" in done.stdout and running.files == files
-    assert "einstein_rehearsal" not in running.python("from django.db import connection\nwith connection.cursor() as c:\n c.execute('SELECT datname FROM pg_database'); print(c.fetchall())")  # fmt: skip
+    assert "einstein_rehearsal" not in run_python(running, "from django.db import connection\nwith connection.cursor() as c:\n c.execute('SELECT datname FROM pg_database'); print(c.fetchall())")  # fmt: skip
 
 
 @pytest.mark.parametrize("part", ["file", "database", "facts", "cut facts"])

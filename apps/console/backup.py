@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 import psycopg
@@ -41,7 +43,7 @@ class Facts:
     migrations: list[str]
     format: int = FORMAT
     dump: str = ""
-    bytes: int = field(default=0)
+    bytes: int = 0
 
 
 def back_up(folder: Path) -> Path:
@@ -49,17 +51,17 @@ def back_up(folder: Path) -> Path:
     name = f"einstein-{timezone.now():%Y%m%d-%H%M%S}"
     target, partial = folder / name, folder / f".{name}.partial-{secrets.token_hex(3)}"
     try:
-        partial.mkdir(parents=True)
-        for _ in range(TRIES):
-            facts, missing = _one_try(partial)
-            if not missing:
-                (partial / FACTS).write_text(json.dumps(asdict(facts)))
-                partial.rename(target)
-                return target
-    except (OSError, DumpFailed, psycopg.Error) as error:
+        with _in_words():
+            folder.mkdir(parents=True, exist_ok=True)
+            for _ in range(TRIES):
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir(mode=0o700)  # all customers' records are in it
+                facts, missing = _one_try(partial)
+                if not missing:
+                    (partial / FACTS).write_text(json.dumps(asdict(facts)))
+                    return partial.rename(target)
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise BackupFailed(str(error)) from error
-    shutil.rmtree(partial, ignore_errors=True)
     raise BackupFailed(f"Files went while they were copied, {TRIES} times in a row: {', '.join(sorted(missing)[:3])}")
 
 
@@ -150,18 +152,30 @@ def _is_whole(path: Path, known: str) -> bool:
 def rehearse(backup: Path) -> Facts:
     """Read a backup back into a database made for it and compare every table; the installation is not touched. Raises `BackupFailed`."""
     facts = read_facts(backup)
-    name = f"{REHEARSAL}_{secrets.token_hex(3)}"
-    with psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True) as owner:
-        owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    scratch = f"{REHEARSAL}_{secrets.token_hex(3)}"
+    url, name = psycopg.conninfo.make_conninfo(settings.DATABASE_OWNER_URL, dbname=scratch), sql.Identifier(scratch)
+    with _in_words(), psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE DATABASE {}").format(name))
         try:
-            url = psycopg.conninfo.make_conninfo(settings.DATABASE_OWNER_URL, dbname=name)
-            restore(url, backup / DATABASE)
-            refuse_other_counts(facts, _counts_behind_walls(url))
-        except DumpFailed as error:
-            raise BackupFailed(str(error)) from error
+            _put_back(url, backup, facts)
         finally:
-            owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
     return facts
+
+
+def _put_back(url: str, backup: Path, facts: Facts) -> None:
+    """The dump into an empty database, and a count of every table."""
+    restore(url, backup / DATABASE)
+    refuse_other_counts(facts, _counts_behind_walls(url))
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """What the database, its programs or the disk refuse, as `BackupFailed`."""
+    try:
+        yield
+    except (OSError, DumpFailed, psycopg.Error) as error:
+        raise BackupFailed(str(error)) from error
 
 
 def refuse_other_counts(facts: Facts, found: dict[str, int]) -> None:
@@ -179,7 +193,7 @@ def bring_back(backup: Path) -> Facts:
     """Restore into an empty installation, files first and the database whole or not at all; raises `BackupFailed`. Migrating comes after."""
     facts = read_facts(backup)
     _refuse_newer(facts)
-    with psycopg.connect(settings.DATABASE_OWNER_URL) as reader:
+    with _in_words(), psycopg.connect(settings.DATABASE_OWNER_URL) as reader:
         tables = counts(reader)
     if tables:
         raise BackupFailed(
@@ -190,13 +204,10 @@ def bring_back(backup: Path) -> Facts:
         raise BackupFailed(
             f"The file store holds other files already, such as {strangers[0]}. Restore into an empty one."
         )
-    for key in facts.files:
-        storage.put(backup / FILES / key, key)
-    try:
-        restore(settings.DATABASE_OWNER_URL, backup / DATABASE)
-    except DumpFailed as error:
-        raise BackupFailed(str(error)) from error
-    refuse_other_counts(facts, _counts_behind_walls(settings.DATABASE_OWNER_URL))
+    with _in_words():
+        for key in facts.files:
+            storage.put(backup / FILES / key, key)
+        _put_back(settings.DATABASE_OWNER_URL, backup, facts)
     return facts
 
 

@@ -15,18 +15,15 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path)
         parser.add_argument("--rehearse", action="store_true", help="read it back into a scratch database and compare")
 
-    def handle(self, *args: Any, folder: Path, rehearse: bool, **options: Any) -> None:
+    def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         try:
             made = back_up(folder)
-            facts = rehearsed(made) if rehearse else read_facts(made)
+            facts = rehearse(made) if options["rehearse"] else read_facts(made)
         except BackupFailed as problem:
             raise CommandError(str(problem)) from problem
         rows = sum(facts.tables.values())
         self.stdout.write(
             f"Backed up {rows:,} rows of {len(facts.tables)} tables and {len(facts.files):,} files ({facts.bytes / 1e6:,.1f} MB) to {made}"
         )
-        if rehearse:
+        if options["rehearse"]:
             self.stdout.write("Rehearsed: it comes back whole.")
-
-
-rehearsed = rehearse
