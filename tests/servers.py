@@ -275,6 +275,7 @@ class Mail:
 
     def __init__(self) -> None:
         self.answer, self.taken = "250 OK", []
+        self.senders: list[str] = []  # of the envelopes
         self.refused: dict[str, str] = {}  # {address: answer}
         self.port = free_port()
         self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
@@ -288,4 +289,5 @@ class Mail:
     async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802 aiosmtpd's name
         if self.answer.startswith("250"):
             self.taken.append(envelope.content.decode())
+            self.senders.append(envelope.mail_from)
         return self.answer

@@ -77,12 +77,23 @@ def test_what_keeps_a_process_from_serving_is_said(client, db, settings, tmp_pat
     settings.STORAGE_URL = str(tmp_path / "a file")
     assert client.get("/readyz").json()["checks"]["files"] == "cannot be written"
 
+    assert client.get("/readyz").status_code == 503
+
     def away(*_: object) -> None:
         raise DatabaseError
 
-    monkeypatch.setattr(health, "MigrationExecutor", away)
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "cannot be reached")
+    with monkeypatch.context() as patched:
+        patched.setattr(health.connection, "cursor", away)
+        assert client.get("/readyz").json()["checks"]["database"] == "cannot be reached"
+
+
+def test_a_process_whose_schema_is_older_is_not_ready_until_it_is_migrated(client, db, monkeypatch):
+    health._refuse_unmigrated.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(health.MigrationExecutor, "migration_plan", lambda *_: [("datasets", "0099")])
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "1 migrations are not applied")
+    assert client.get("/readyz").status_code == 200
 
 
 def test_metrics_are_for_who_has_the_token(client, settings, living_clock, workspace):

@@ -113,3 +113,13 @@ def test_an_address_that_no_mail_can_be_made_of_stops_nobody_elses(server, insid
     send_due()
     assert reload(good).state == "sent"
     assert Message.objects.get(dedupe_key="bad").state == "dead"
+
+
+def test_what_cannot_be_delivered_comes_back_to_an_address_of_its_own(server, settings, message):
+    settings.DEFAULT_FROM_EMAIL, settings.BOUNCE_EMAIL = (
+        "Einstein <alerts@einstein.example>",
+        "bounces@einstein.example",
+    )
+    send_due()
+    assert server.senders == ["bounces@einstein.example"]
+    assert "\nFrom: Einstein <alerts@einstein.example>" in server.taken[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import connection
 from django.utils import timezone
@@ -25,7 +26,7 @@ class Fleet:
 
     figures: dict[str, dict[str, float]]
     faults: list[OperatorIncident] = field(default_factory=list)
-    clock_at: object = None
+    clock_at: datetime | None = None
 
     @property
     def totals(self) -> dict[str, int]:

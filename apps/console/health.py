@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from functools import lru_cache
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -46,11 +46,27 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 def _database() -> str:
     try:
-        executor = MigrationExecutor(connection)
-        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except (DatabaseError, ImproperlyConfigured):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        _refuse_unmigrated()
+    except DatabaseError:
         return "cannot be reached"
-    return f"{len(waiting)} migrations are not applied" if waiting else ""
+    except NotMigrated as problem:
+        return str(problem)
+    return ""
+
+
+class NotMigrated(Exception):
+    """The schema is older than this code."""
+
+
+@lru_cache(maxsize=1)
+def _refuse_unmigrated() -> None:
+    """Raise `NotMigrated`; once all is applied it stays so, and is not looked up again."""
+    executor = MigrationExecutor(connection)
+    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if waiting:
+        raise NotMigrated(f"{len(waiting)} migrations are not applied")
 
 
 def _files() -> str:

@@ -104,6 +104,7 @@ class Message(TenantModel, MessageBase):
         indexes = [
             models.Index(fields=["due_at"], condition=Q(state="pending"), name="messages_due"),
             models.Index(fields=["message_id"], name="messages_by_message_id"),
+            models.Index(fields=["created_at"], condition=Q(state="dead"), name="messages_given_up"),
         ]
 
 
