@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from apps.datasets.records import keyed, load
+from apps.monitoring.training_range import outside_training
 from apps.predictions.models import Prediction
 from apps.scoring.models import ScoringRun
 from einstein import storage
@@ -55,13 +56,5 @@ def records_behind(prediction: Prediction, run: ScoringRun, field: str, wanted: 
 
 def _kinds(spec: FieldSpec, values: Values, reference: dict[str, Any]) -> np.ndarray:
     """Which of `STRANGE` each record is, (records,)."""
-    column = values.column
-    outside = np.zeros(len(column), dtype=bool)
-    if spec.family == "number" and "min" in reference:
-        outside = (column.values < reference["min"]) | (column.values > reference["max"])
-    elif spec.family == "date" and "min" in reference:
-        outside = column.values < pd.Timestamp(reference["min"]).timestamp()  # dates go on
-    elif spec.family == "category" and reference.get("all_levels"):
-        unseen = np.array([level not in reference["levels"] for level in column.levels] + [False])
-        outside = unseen[column.codes]
+    outside = outside_training(spec, values, reference)
     return np.select([values.unreadable, outside, values.blank], ["unreadable", "outside", "blank"], default="usual")

@@ -61,31 +61,29 @@ def _alarm(check: str, field: str, words: str, cause: str) -> dict[str, Any]:
 
 
 def _of_field(spec: FieldSpec, values: Values, reference: dict[str, Any]) -> dict[str, Any]:
-    column = values.column
-    found = {
-        "outside": 0.0,
-        "count": 0,
-        "blank": float(column.blank.mean()),
-        "usual_blank": reference.get("blank", 0.0),
-    }
+    column, beyond = values.column, outside_training(spec, values, reference)
+    found: dict[str, Any] = {
+        "outside": float(beyond.mean()), "count": int(beyond.sum()), "blank": float(column.blank.mean()), "usual_blank": reference.get("blank", 0.0)
+    }  # fmt: skip
     if spec.family in {"number", "date"} and "min" in reference:
         low, high = reference["min"], reference["max"]
-        # Dates go on: only dates before the learnt range are strange.
-        beyond = (
-            column.values < pd.Timestamp(low).timestamp()
-            if spec.family == "date"
-            else (column.values < low) | (column.values > high)
-        )
         shown = (low[:10], high[:10]) if spec.family == "date" else (f"{low:,.6g}", f"{high:,.6g}")
-        found |= {"outside": float(beyond.mean()), "count": int(beyond.sum()), "low": shown[0], "high": shown[1]}
+        found |= {"low": shown[0], "high": shown[1]}
     elif spec.family == "category" and reference.get("all_levels"):
-        counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
-        unseen = {
-            level: int(count)
-            for level, count in zip(column.levels, counts, strict=True)
-            if count and level not in reference["levels"]
-        }
-        count = sum(unseen.values())
-        examples = [level[:40] for level in sorted(unseen, key=lambda level: -unseen[level])[:EXAMPLES]]
-        found |= {"outside": count / max(1, len(column)), "count": count, "examples": examples}
+        counts = np.bincount(column.codes[beyond], minlength=len(column.levels))
+        commonest = np.argsort(-counts, kind="stable")[:EXAMPLES]
+        found |= {"examples": [column.levels[place][:40] for place in commonest if counts[place]]}
     return found
+
+
+def outside_training(spec: FieldSpec, values: Values, reference: dict[str, Any]) -> np.ndarray:
+    """Which records hold what the model never learnt from, (records,): a number beyond the range, an early date, an answer never seen."""
+    column = values.column
+    if spec.family == "number" and "min" in reference:
+        return (column.values < reference["min"]) | (column.values > reference["max"])
+    if spec.family == "date" and "min" in reference:
+        return column.values < pd.Timestamp(reference["min"]).timestamp()  # dates go on: only early ones are strange
+    if spec.family == "category" and reference.get("all_levels"):
+        unseen = np.array([level not in reference["levels"] for level in column.levels] + [False])
+        return unseen[column.codes]
+    return np.zeros(len(column), dtype=bool)
