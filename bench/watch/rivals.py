@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tempfile
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -66,6 +67,11 @@ def _one_stream(plan: Plan, totals: dict[str, list[list[bool]]]) -> None:
         totals[rule][0] += said[: len(clean)]
         if not said[0]:  # the first clean day is the faulty ones' twin
             totals[rule][1] += said[len(clean) :]
+    print(
+        f"  {plan.table} by {plan.rows}: {len(clean)} clean and {len(faulty)} broken days judged",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _ours(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +15,8 @@ import pandas as pd
 from einstein.ml.columns import Column, text_codes, text_of
 
 NEEDED_SHARE = 0.95  # of the filled values must fit a type; the rest are shown as values to check
+ROUNDING = 1e-9
+PLAIN_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 # How people and programs write "there is nothing here" in a field of numbers or dates.
 BLANK_WORDS = frozenset(
     {"na", "n/a", "n.a.", "nan", "null", "none", "nil", "-", "--", "?", ".", "unknown", "missing", "not available", "not known",
@@ -26,7 +30,7 @@ class Evidence:
     """What detection sees of one field: its name, a sample of filled values as written, and how many differ.
 
     `values` are stripped strings; `rows` and `distinct` count filled values of the whole field, `levels` are its different
-    values.
+    values. What several types ask of it is worked out once.
     """
 
     name: str
@@ -40,10 +44,32 @@ class Evidence:
     def distinct_share(self) -> float:
         return self.distinct / self.rows if self.rows else 0.0
 
-    @property
+    @cached_property
     def telling(self) -> list[str]:
         """The sample without the words that mean "blank"."""
         return [value for value in self.values if value.lower() not in BLANK_WORDS]
+
+    @cached_property
+    def written(self) -> Counter[str]:
+        """How often each value of the sample comes."""
+        return Counter(self.values)
+
+    @cached_property
+    def told(self) -> Counter[str]:
+        """How often each telling value comes."""
+        return Counter(self.telling)
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether every telling value is a plainly written number."""
+        return all(PLAIN_NUMBER.fullmatch(value) for value in self.told)
+
+    def once(self, name: str, work_out: Callable[[], Any]) -> Any:
+        """What `work_out` returns, worked out at the first call under this name."""
+        known = self.__dict__.setdefault("_known", {})
+        if name not in known:
+            known[name] = work_out()
+        return known[name]
 
     def named(self, *hints: str) -> bool:
         """Whether one of the words of the field's name is among `hints`."""
@@ -56,10 +82,22 @@ def words_of(name: str) -> frozenset[str]:
     return frozenset(re.findall(r"[a-z]+", spaced.lower()))
 
 
-def share(values: list[str], pattern: re.Pattern[str]) -> float:
-    """The share of `values` that fit `pattern` as a whole; each different one is looked at once."""
-    counts = Counter(values)
-    return sum(count for value, count in counts.items() if pattern.fullmatch(value)) / len(values) if values else 0.0
+def share(counts: Mapping[str, int], pattern: re.Pattern[str], least: float = 0.0) -> float:
+    """The share of counted values that fit `pattern` as a whole; 0 as soon as it is sure to be less than `least`."""
+    total = sum(counts.values())
+    missed, bearable = 0, (1 - least) * total + ROUNDING
+    for value, count in counts.items():
+        if not pattern.fullmatch(value):
+            missed += count
+            if missed > bearable:
+                return 0.0
+    return (total - missed) / total if total else 0.0
+
+
+def share_where(counts: Mapping[str, int], test: Callable[[str], object]) -> float:
+    """The share of counted values that pass a test."""
+    total = sum(counts.values())
+    return sum(count for value, count in counts.items() if test(value)) / total if total else 0.0
 
 
 class FieldType:

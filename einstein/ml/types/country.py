@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from einstein.ml.types.base import Evidence, FieldType
+from einstein.ml.types.base import Evidence, FieldType, share_where
 
 NAMES = frozenset(
     """argentina|australia|austria|belgium|brazil|bulgaria|canada|chile|china|colombia|croatia|czech republic|czechia|denmark|egypt|
@@ -89,10 +89,10 @@ class Country(FieldType):
     name, title, icon, order, family = "country", "Country", "globe", 45, "category"
 
     def fits(self, evidence: Evidence) -> float:
-        named = sum(value.lower() in NAMES for value in evidence.values) / len(evidence.values)
-        coded = sum(value in CODES for value in evidence.values) / len(evidence.values)
+        named = share_where(evidence.written, lambda value: value.lower() in NAMES)
         if evidence.named("country", "land", "pays", "nation"):
-            return max(named, coded) if max(named, coded) >= 0.6 else 0.0
+            found = max(named, share_where(evidence.written, CODES.__contains__))
+            return found if found >= 0.6 else 0.0
         return named if named >= 0.95 else 0.0
 
 

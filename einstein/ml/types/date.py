@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from einstein.ml.types.base import NEEDED_SHARE, Evidence, FieldType, share
+from einstein.ml.types.base import NEEDED_SHARE, ROUNDING, Evidence, FieldType, share
 
 FORMATS = [
     "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M",
@@ -21,6 +23,7 @@ FORMATS = [
     "%d-%b-%Y %H:%M:%S", "%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%d-%b", "%Y-%m",
 ]  # fmt: skip
 MOST_FORMATS = 4
+SAMPLE = 500
 NAMED_COMPACT, SERIAL = "%Y%m%d", "serial"  # only in a field that says it holds dates
 HINTS = ("date", "day", "datum", "fecha", "data", "time", "created", "updated")
 EXCEL_EPOCH = datetime(1899, 12, 30)
@@ -139,8 +142,7 @@ class Date(FieldType):
     name, title, icon, order, family = "date", "Date", "calendar", 20, "date"
 
     def fits(self, evidence: Evidence) -> float:
-        values = evidence.telling[:500]
-        if share(values, SHAPE) < NEEDED_SHARE and not self._named_numbers(evidence):
+        if not share(_sample(evidence), SHAPE, NEEDED_SHARE) and not self._named_numbers(evidence):
             return 0.0
         return 1.0 if self._formats(evidence) else 0.0
 
@@ -164,33 +166,35 @@ class Date(FieldType):
         return pd.Series(stamps, index=values.index, name=values.name)
 
     def _formats(self, evidence: Evidence) -> list[str]:
-        sample = evidence.telling[:500]
+        return evidence.once("date formats", lambda: self._settled(evidence))
+
+    def _settled(self, evidence: Evidence) -> list[str]:
+        sample = _sample(evidence)
         if not sample:
             return []
         candidates = [*FORMATS, *self._named_numbers(evidence)]
-        shares = {pattern: _readable(sample, pattern) for pattern in candidates}
-        best = max(shares.values())
-        if best < NEEDED_SHARE:
+        close = [pattern for pattern in candidates if _readable(sample, pattern, NEEDED_SHARE)]
+        if not close:
             return self._together(sample)
-        close = [pattern for pattern in candidates if shares[pattern] >= NEEDED_SHARE]
         if len(close) == 1:
             return close
         # Several fit the sample (03/04/2024): the whole field decides, and of equals the first.
-        whole = {pattern: _readable(evidence.levels or sample, pattern) for pattern in close}
+        levels = Counter(evidence.levels) or sample
+        whole = {pattern: _readable(levels, pattern) for pattern in close}
         return [max(close, key=lambda pattern: whole[pattern])]
 
-    def _together(self, sample: list[str]) -> list[str]:
+    def _together(self, sample: Counter[str]) -> list[str]:
         """Notations mixed by several systems or spreadsheets: the most telling format first, until nearly all is read."""
         chosen: list[str] = []
-        rest = sample
-        while len(rest) > (1 - NEEDED_SHARE) * len(sample) and len(chosen) < MOST_FORMATS:
+        rest, bearable = sample, (1 - NEEDED_SHARE) * sample.total()
+        while rest.total() > bearable and len(chosen) < MOST_FORMATS:
             shares = {pattern: _readable(rest, pattern) for pattern in FORMATS}
             best = max(FORMATS, key=lambda pattern: shares[pattern])
             if not shares[best]:
                 return []
             chosen.append(best)
-            rest = [value for value in rest if read_format(value, best) is None]
-        return chosen if len(rest) <= (1 - NEEDED_SHARE) * len(sample) else []
+            rest = Counter({value: count for value, count in rest.items() if read_format(value, best) is None})
+        return chosen if rest.total() <= bearable else []
 
     @staticmethod
     def _named_numbers(evidence: Evidence) -> list[str]:
@@ -206,8 +210,20 @@ class Date(FieldType):
         )
 
 
-def _readable(values: list[str], pattern: str) -> float:
-    return sum(read_format(value, pattern) is not None for value in values) / len(values)
+def _sample(evidence: Evidence) -> Counter[str]:
+    return evidence.once("date sample", lambda: Counter(evidence.telling[:SAMPLE]))
+
+
+def _readable(counts: Mapping[str, int], pattern: str, least: float = 0.0) -> float:
+    """The share of values that a format reads; 0 as soon as it is sure to be less than `least`."""
+    total = sum(counts.values())
+    missed, bearable = 0, (1 - least) * total + ROUNDING
+    for value, count in counts.items():
+        if read_format(value, pattern) is None:
+            missed += count
+            if missed > bearable:
+                return 0.0
+    return (total - missed) / total
 
 
 def as_date(seconds: float) -> datetime:

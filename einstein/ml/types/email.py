@@ -17,8 +17,7 @@ class Email(FieldType):
     name, title, icon, order, family = "email", "E-mail", "mail", 22, "category"
 
     def fits(self, evidence: Evidence) -> float:
-        found = share(evidence.telling, ADDRESS)
-        return found if found >= 0.9 else 0.0
+        return share(evidence.told, ADDRESS, 0.9)
 
     def parse_one(self, text: str, options: dict[str, Any]) -> str:
         return text.rpartition("@")[2].lower() if ADDRESS.fullmatch(text) else BROKEN

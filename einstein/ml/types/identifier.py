@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from einstein.ml.types.base import Evidence, FieldType, share
+from einstein.ml.types.base import Evidence, FieldType, share, share_where
 from einstein.ml.types.numbers import PLAIN
 
 CODE = re.compile(r"[\w.\-:/#]+")
@@ -23,16 +23,15 @@ class Identifier(FieldType):
         named = evidence.named(
             "id", "ids", "key", "uuid", "guid", "number", "no", "nr", "index", "unnamed", "column", "code"
         )
-        if share(evidence.values, WHOLE) == 1.0:
+        if share(evidence.written, WHOLE, 1.0):
             return 0.95 if named or evidence.distinct == evidence.rows and _counts_up(evidence.values) else 0.0
-        if share(evidence.values, PLAIN) > 0.5:
+        if share(evidence.written, PLAIN, 0.5) > 0.5 or not share(evidence.written, CODE, 1.0):
             return 0.0
-        digits = sum(any(character.isdigit() for character in value) for value in evidence.values) / len(
-            evidence.values
-        )
-        if share(evidence.values, CODE) == 1.0 and (named or digits > 0.8):
-            return 0.95
-        return 0.0
+        return 0.95 if named or share_where(evidence.written, _holds_a_digit) > 0.8 else 0.0
+
+
+def _holds_a_digit(value: str) -> bool:
+    return any(character.isdigit() for character in value)
 
 
 def _counts_up(values: list[str]) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from einstein.ml.types.base import NEEDED_SHARE, Evidence, share
-from einstein.ml.types.numbers import COMMA, CURRENCY, POINT, Number
+from einstein.ml.types.base import NEEDED_SHARE, Evidence, share, share_where
+from einstein.ml.types.numbers import COMMA, CURRENCY, POINT, Number, without_currency
 
 HINTS = ("price", "amount", "charge", "charges", "revenue", "cost", "costs", "salary", "income", "fare", "fee", "mrr", "arr",
          "betrag", "preis", "umsatz", "prix", "montant", "precio", "importe")  # fmt: skip
@@ -15,15 +15,15 @@ class Money(Number):
     name, title, icon, order, family = "money", "Money", "banknote", 40, "number"
 
     def fits(self, evidence: Evidence) -> float:
-        values = evidence.telling
-        if not values or evidence.named("ratio", "share", "rate"):
+        if not evidence.telling or evidence.named("ratio", "share", "rate"):
             return 0.0
-        bare = [CURRENCY.sub("", value).strip() for value in values]
-        if max(share(bare, POINT), share(bare, COMMA)) < NEEDED_SHARE:
+        marked = not evidence.is_plain and share_where(evidence.told, CURRENCY.search) >= 0.5
+        if not marked and not (evidence.named(*HINTS) and evidence.distinct > 2):
             return 0.0
-        if sum(bool(CURRENCY.search(value)) for value in values) >= 0.5 * len(values):
-            return 1.0
-        return 0.9 if evidence.named(*HINTS) and evidence.distinct > 2 else 0.0
+        bare = without_currency(evidence)
+        if not any(share(bare, pattern, NEEDED_SHARE) for pattern in (POINT, COMMA)):
+            return 0.0
+        return 1.0 if marked else 0.9
 
 
 TYPE = Money()

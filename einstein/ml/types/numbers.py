@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,8 @@ import pyarrow.compute as pc
 
 from einstein.ml.columns import Column, as_arrow
 from einstein.ml.types.base import NEEDED_SHARE, Evidence, FieldType, share
+from einstein.ml.types.base import PLAIN_NUMBER as PLAIN
 
-PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 POINT = re.compile(
     r"\(?[-+]?\s*(\d{1,3}([,' \u00a0\u202f]\d{2,3})*[,' \u00a0\u202f]\d{3}|\d+|(?=\.\d))(\.\d*)?([eE][-+]?\d+)?\)?"
 )
@@ -26,11 +28,29 @@ CURRENCY = re.compile(
 )
 
 
-def decimal_mark(values: list[str]) -> str:
+def decimal_mark(values: Iterable[str]) -> str:
     """ "," when the field can only be read so, or is read so by more values; else "."."""
-    bare = [CURRENCY.sub("", value).strip().rstrip("%").strip() for value in values]
-    point, comma = share(bare, POINT), share(bare, COMMA)
-    return "," if comma > point else "."
+    counts = Counter(values)
+    if all(PLAIN.fullmatch(value) for value in counts):  # each reads with a point
+        return "."
+    bare: Counter[str] = Counter()
+    for value, count in counts.items():
+        bare[CURRENCY.sub("", value).strip().rstrip("%").strip()] += count
+    return "," if share(bare, COMMA) > share(bare, POINT) else "."
+
+
+def without_currency(evidence: Evidence) -> Counter[str]:
+    """How often each telling value comes once its currency is taken off."""
+
+    def bared() -> Counter[str]:
+        if evidence.is_plain:
+            return evidence.told
+        bare: Counter[str] = Counter()
+        for value, count in evidence.told.items():
+            bare[CURRENCY.sub("", value).strip()] += count
+        return bare
+
+    return evidence.once("without currency", bared)
 
 
 def to_number(text: str, decimal: str = ".") -> float | None:
@@ -60,11 +80,11 @@ class Number(FieldType):
     name, title, icon, order, family = "number", "Number", "hash", 60, "number"
 
     def fits(self, evidence: Evidence) -> float:
-        values = evidence.telling
-        if not values:
+        if not evidence.telling:
             return 0.0
-        found = max(share(values, PLAIN), share(values, POINT), share(values, COMMA))
-        return found if found >= NEEDED_SHARE else 0.0
+        if evidence.is_plain:
+            return 1.0
+        return max(share(evidence.told, pattern, NEEDED_SHARE) for pattern in (PLAIN, POINT, COMMA))
 
     def options(self, evidence: Evidence) -> dict[str, Any]:
         return {"decimal": decimal_mark(evidence.values)}

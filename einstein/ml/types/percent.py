@@ -17,8 +17,7 @@ class Percent(Number):
     name, title, icon, order, family = "percent", "Percent", "percent", 30, "number"
 
     def fits(self, evidence: Evidence) -> float:
-        found = share(evidence.telling, PERCENT)
-        return found if found >= NEEDED_SHARE else 0.0
+        return share(evidence.told, PERCENT, NEEDED_SHARE)
 
     def parse_one(self, text: str, options: dict[str, Any]) -> float | None:
         return to_number(text.rstrip("% \u00a0\u202f"), options.get("decimal", "."))

@@ -16,7 +16,7 @@ class PostalCode(FieldType):
 
     def fits(self, evidence: Evidence) -> float:
         named = evidence.named("zip", "zipcode", "postal", "postcode", "postalcode", "plz", "cap", "codepostal")
-        return 0.95 if named and share(evidence.values, CODE) >= 0.95 else 0.0
+        return 0.95 if named and share(evidence.written, CODE, 0.95) else 0.0
 
 
 TYPE = PostalCode()

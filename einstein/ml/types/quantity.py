@@ -7,8 +7,8 @@ from collections import Counter
 from functools import lru_cache
 from typing import Any
 
-from einstein.ml.types.base import BLANK_WORDS, NEEDED_SHARE, Evidence, FieldType
-from einstein.ml.types.numbers import CURRENCY, PLAIN, decimal_mark, to_number
+from einstein.ml.types.base import BLANK_WORDS, NEEDED_SHARE, ROUNDING, Evidence, FieldType
+from einstein.ml.types.numbers import CURRENCY, PLAIN, decimal_mark, to_number, without_currency
 
 # Factor to the first unit of each line. Area in square feet, with the measures of Indian property papers.
 DIMENSIONS: list[dict[str, float]] = [
@@ -41,22 +41,20 @@ class Quantity(FieldType):
     name, title, icon, order, family = "quantity", "Quantity", "ruler", 55, "number"
 
     def fits(self, evidence: Evidence) -> float:
-        values = [CURRENCY.sub("", value).strip() for value in evidence.telling]
-        marked = [
-            value
-            for value in values
-            if not PLAIN.fullmatch(value) and to_number(value, ".") is None and to_number(value, ",") is None
-        ]
-        if not marked or not values:
+        if evidence.is_plain:
             return 0.0
-        read = [value for value in marked if _fits(value)]
-        units = Counter(_unit(value) for value in read if not RANGE.fullmatch(value))
-        known = all(
-            unit in SCALES or not unit or _dimension(unit) or (len(unit) > 1 and count > 2)
-            for unit, count in units.items()
-        )
-        found = 1 - (len(marked) - len(read)) / len(values)
-        return 0.9 if read and known and len(units) <= MOST_UNITS and found >= NEEDED_SHARE else 0.0
+        read: Counter[str] = Counter()
+        missed, bearable = 0, (1 - NEEDED_SHARE) * len(evidence.telling) + ROUNDING
+        for value, count in without_currency(evidence).items():
+            if PLAIN.fullmatch(value) or to_number(value, ".") is not None or to_number(value, ",") is not None:
+                continue
+            if _fits(value):
+                read[value] += count
+                continue
+            missed += count
+            if missed > bearable:
+                return 0.0
+        return 0.9 if read and _are_units(read) else 0.0
 
     def options(self, evidence: Evidence) -> dict[str, Any]:
         """{"decimal", "unit"}: the unit that is in the field's name, else the most frequent one with a known size."""
@@ -85,6 +83,17 @@ class Quantity(FieldType):
             number = to_number(found[1], decimal)
             return None if number is None else number * _factor(found[2] or "", base)
         return _parts(text, base)
+
+
+def _are_units(read: Counter[str]) -> bool:
+    """Whether what stands behind the numbers is known to be units, or is at least written again and again."""
+    units: Counter[str] = Counter()
+    for value, count in read.items():
+        if not RANGE.fullmatch(value):
+            units[_unit(value)] += count
+    return len(units) <= MOST_UNITS and all(
+        unit in SCALES or not unit or _dimension(unit) or (len(unit) > 1 and count > 2) for unit, count in units.items()
+    )
 
 
 def _parts(text: str, base: str) -> float | None:

@@ -18,7 +18,7 @@ class YesNo(FieldType):
     name, title, icon, order, family = "yes_no", "Yes/no", "toggle-right", 10, "category"
 
     def fits(self, evidence: Evidence) -> float:
-        seen = {value.lower() for value in evidence.values}
+        seen = {value.lower() for value in evidence.written}
         return 1.0 if len(seen) == 2 and any(seen == set(pair) for pair in PAIRS) else 0.0
 
 

@@ -1,0 +1,144 @@
+"""`make bench-fleet`: a night of an installation of many companies with the real workers, clock, database and web addresses: read each company's
+file, score three predictions on it with reasons, look at the scores, check, push what changed. Beside it, in the same run on the same cores, a
+bare loop that reads the same records from Parquet, loads the same models, predicts with reasons and COPYs. Limits: scoring costs at most 2 x the
+loop, all other stages together at most 1 x more; ten times the companies cost at most ten times as much; memory at the end within 10 % of the
+beginning. `--companies N` (default 1,000); `--small N` (default a tenth) is what growth is measured against."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from bench.fleet import companies, loop
+from bench.fleet.models import train_all
+from bench.fleet.night import Night, Workers, run_night, spread
+
+ROOT = Path(__file__).resolve().parents[2]
+VAR = ROOT / "var" / "bench-fleet"
+PORT = 8979
+WORKERS = 2
+SCORING_LIMIT, OTHERS_LIMIT, MEMORY_LIMIT = 2.0, 1.0, 1.1
+OTHER_STAGES = ("refresh", "look", "deliver")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--companies", type=int, default=1000)
+    parser.add_argument("--small", type=int)
+    options = parser.parse_args()
+    sizes = [options.small or max(1, options.companies // 10), options.companies]
+    models = train_all(VAR / "trained")
+    url, owner_url = _begin()
+    pools, names = companies.pools_of(models), list(dict.fromkeys(question.table for question in models))
+    names = [names[number % len(names)] for number in range(sizes[-1])]
+    feed = subprocess.Popen([sys.executable, "-m", "bench.fleet.feed", str(VAR / "feed"), str(PORT)], cwd=ROOT)
+    costs, failed, done, night = [], False, 0, 0
+    try:
+        for size in dict.fromkeys(sizes):
+            companies.found(models, range(done, size), f"http://127.0.0.1:{PORT}")
+            workers = Workers()
+            try:
+                for title in ("first night", "a night"):
+                    companies.write_feed(pools, names[:size], VAR / "feed", night)
+                    taken = run_night(owner_url, workers)
+                    _tell(f"{size:,} companies, {title}", taken, size)
+                    night += 1
+            finally:
+                workers.stop()
+            bare = loop.run(owner_url, _jobs(pools, names[:size], night - 1), WORKERS)
+            failed |= _judge(taken, bare, size)
+            costs.append(taken.seconds / size)
+            done = size
+    finally:
+        feed.terminate()
+    growth = costs[-1] / costs[0]
+    print(
+        f"growth              {sizes[0]:,} -> {sizes[-1]:,} companies: a company costs {growth:.2f} times as much (limit 1.1)"
+    )
+    return int(failed or growth > 1.1)
+
+
+def _begin() -> tuple[str, str]:
+    """A fresh installation below var/bench-fleet; (the application's address of the database, the owner's)."""
+    for name in ("files", "feed", "parquet"):
+        shutil.rmtree(VAR / name, ignore_errors=True)
+    os.environ |= {
+        "EINSTEIN_VAR": str(VAR), "DJANGO_SETTINGS_MODULE": "einstein.settings", "EINSTEIN_OUTBOUND_ALLOW": "127.0.0.0/8", "EINSTEIN_LOG_LEVEL": "ERROR",
+        "EINSTEIN_WORKERS": str(WORKERS), "OMP_WAIT_POLICY": "passive",
+    }  # fmt: skip
+    os.environ.pop("DATABASE_URL", None)
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "manage.py", "flush", "--no-input", "--verbosity", "0"], cwd=ROOT, check=True, env=os.environ | {"EINSTEIN_DATABASE_ROLE": "owner"})  # fmt: skip
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    return settings.DATABASE_URL, settings.DATABASE_OWNER_URL
+
+
+def _jobs(pools: dict, names: list[str], night: int) -> list[loop.Job]:
+    """What the night scored, for the loop: the same records as Parquet, the same models."""
+    from django.conf import settings
+    from django.db import connection
+
+    from apps.predictions.models import ModelVersion
+    from apps.workspaces.scope import workspace_scope
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    (VAR / "parquet").mkdir(exist_ok=True)
+    jobs = []
+    for company, workspace in enumerate(_workspaces()):
+        path = VAR / "parquet" / f"{company}.parquet"
+        companies.tonight(pools[names[company]], company, night).to_parquet(path, index=False)
+        with workspace_scope(workspace):
+            jobs += [
+                (version.prediction_id, str(path), str(Path(settings.STORAGE_URL) / version.storage_key), version.hash)
+                for version in ModelVersion.objects.defer("facts").order_by("id")
+            ]
+    return jobs
+
+
+def _workspaces() -> list[int]:
+    import psycopg
+    from django.conf import settings
+
+    with psycopg.connect(settings.DATABASE_OWNER_URL) as connection:
+        return [row[0] for row in connection.execute("SELECT id FROM workspaces_workspace ORDER BY id").fetchall()]
+
+
+def _tell(title: str, night: Night, size: int) -> None:
+    scored = len(night.stages["score"])
+    print(
+        f"{title:34s} {night.seconds:,.0f} s, {scored / night.seconds:.2f} models a second, {scored * companies.ROWS / night.seconds:,.0f} records a second"
+    )
+    for name, seconds in night.stages.items():
+        print(f"  {name:10s} {len(seconds):6,} times, {spread(seconds)} ms (p50/p95/max), {sum(seconds):,.0f} s in all")
+    print(
+        f"  waited     {spread(night.waits)} ms; memory of the processes {min(night.megabytes):,.0f} to {max(night.megabytes):,.0f} MB",
+        flush=True,
+    )
+
+
+def _judge(night: Night, bare: float, size: int) -> bool:
+    """Split the night's wall time by what its workers were busy with; what nobody was busy with counts as others."""
+    scoring = night.total("score") / WORKERS
+    others = night.seconds - scoring
+    tenth = max(1, len(night.megabytes) // 10)
+    memory = np.mean(night.megabytes[-tenth:]) / np.mean(night.megabytes[:tenth])
+    print(
+        f"the bare loop       {bare:,.0f} s: scoring costs {scoring / bare:.2f} x of it (limit {SCORING_LIMIT}), all else {others / bare:.2f} x more (limit {OTHERS_LIMIT})"
+    )
+    print(f"memory              the last tenth holds {memory:.2f} x the first (limit {MEMORY_LIMIT})", flush=True)
+    return scoring / bare > SCORING_LIMIT or others / bare > OTHERS_LIMIT or memory > MEMORY_LIMIT
+
+
+if __name__ == "__main__":
+    sys.exit(main())
