@@ -6,18 +6,17 @@ from collections.abc import Callable
 from copy import deepcopy
 from functools import wraps
 
-import pandas as pd
-
+from einstein.ml.columns import Texts
 from einstein.ml.schema import FieldSpec
 
 
 def remembering(detect: Callable[..., FieldSpec]) -> Callable[..., FieldSpec]:
     """`detect`, which asks once for the same name, values and forced type."""
-    known: dict[tuple, FieldSpec] = {}
+    known: dict[int, FieldSpec] = {}
 
     @wraps(detect)
-    def asked(name: str, values: pd.Series, forced: str | None = None) -> FieldSpec:
-        key = (name, forced, len(values), hash(tuple(values)))
+    def asked(name: str, values: Texts, forced: str | None = None) -> FieldSpec:
+        key = hash((name, forced, values.codes.tobytes(), tuple(values.levels)))
         if key not in known:
             known[key] = detect(name, values, forced)
         return deepcopy(known[key])

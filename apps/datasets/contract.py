@@ -13,8 +13,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from apps.datasets.same_records import FEWEST_COMPARED, SameRecords
+from einstein.ml.columns import text_codes
 from einstein.ml.schema import FieldSpec, detect, parse
 from einstein.ml.types import field_type
 from einstein.ml.types.base import clean_text
@@ -27,7 +30,6 @@ UNREADABLE_MORE = 0.2  # a field of which so many more values cannot be read has
 FEWER_ROWS = 0.5
 SMALL = 100  # records; below, counts say nothing
 MOST_REJECTED = 0.05  # of the lines (ours); more, and the table is held
-FEWEST_COMPARED = 20
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def match(
     ]
     missing = [known for known in names if known not in mapping.values()]
     extra = [came for came in arrived if came not in mapping]
-    pairs = [] if ours else _renamed(missing, extra, names, sample, before, _key_of(promised, mapping))
+    same = None if ours else _same_records(_key_of(promised, mapping), sample, before)
+    pairs = [] if ours else _renamed(missing, extra, names, sample, before, same)
     for known, came, why in pairs:
         mapping[came] = known
         changes.append(
@@ -112,7 +115,7 @@ def match(
                     arrived=came,
                 )
             )
-    changes += [] if ours else _swapped(promised, mapping, sample, before)
+    changes += _swapped(promised, mapping, same, sample, before) if same is not None else []
     changes += _reordered(list(names), arrived, mapping)
     changes += _retyped(promised, mapping, sample, set(forced_types))
     return Match(mapping, changes)
@@ -186,14 +189,14 @@ def _renamed(
     names: dict[str, Promised],
     sample: pd.DataFrame,
     before: pd.DataFrame,
-    key: tuple[str, str] | None,
+    same: SameRecords | None,
 ) -> list[tuple[str, str, str]]:
     """(contract's name, arriving name, evidence) of fields that seem to be the same, each used once, the surest first."""
     found = []
     for known in missing:
         for came in extra:
             if came in sample and known in before:
-                fit, why = _fit(names[known], came, sample, before, key)
+                fit, why = _fit(names[known], came, sample, before, same)
                 found.append((fit, known, came, why))
     pairs, used = [], set()
     for fit, known, came, why in sorted(found, key=lambda entry: -entry[0]):
@@ -206,50 +209,20 @@ def _renamed(
 
 
 def _fit(
-    known: Promised, came: str, sample: pd.DataFrame, before: pd.DataFrame, key: tuple[str, str] | None
+    known: Promised, came: str, sample: pd.DataFrame, before: pd.DataFrame, same: SameRecords | None
 ) -> tuple[float, str]:
     """How likely an arriving field is a promised one, from 0 to 1, and why."""
-    if key is not None:
-        agreed = agreement(before, key[1], known.name, sample, key[0], came)
+    if same is not None:
+        agreed = same.agreement(known.name, came)
         if agreed is not None:
-            kappa, same, compared = agreed
-            words = f"{same:,} of {compared:,} records hold the same value"
+            kappa, alike, compared = agreed
+            words = f"{alike:,} of {compared:,} records hold the same value"
             return (kappa if kappa >= SAME_VALUES else min(kappa, 0.5)), words
-    alike = names_alike(known.name, came)
+    named = names_alike(known.name, came)
     content = contents_alike(known, before[known.name], sample[came])
-    if alike < NAMES_ALIKE:
+    if named < NAMES_ALIKE:
         return min(0.7, content) * 0.9, "its values look alike"
-    return 0.4 * alike + 0.6 * content, "name and values look alike"
-
-
-def agreement(
-    before: pd.DataFrame, key: str, name: str, sample: pd.DataFrame, came_key: str, came: str
-) -> tuple[float, int, int] | None:
-    """(kappa, records that agree, records compared) of two fields over the same keys; None when that says nothing."""
-    left = clean_text(before[name])
-    left.index = pd.Index(clean_text(before[key]))
-    right = clean_text(sample[came])
-    right.index = pd.Index(clean_text(sample[came_key]))
-    left, right = (
-        left[left.index.notna() & ~left.index.duplicated()],
-        right[right.index.notna() & ~right.index.duplicated()],
-    )
-    shared = left.index.intersection(right.index)
-    one, two = left[shared].fillna("").map(_plain), right[shared].fillna("").map(_plain)
-    if len(shared) < FEWEST_COMPARED or one.nunique() < 2:
-        return None
-    same = int((one.to_numpy() == two.to_numpy()).sum())
-    shares, others = one.value_counts(normalize=True), two.value_counts(normalize=True)
-    chance = float((shares * others.reindex(shares.index).fillna(0)).sum())
-    return (same / len(shared) - chance) / (1 - chance), same, len(shared)
-
-
-def _plain(text: str) -> str:
-    """A value by which two notations agree: numbers by what they say, the rest without case."""
-    try:
-        return repr(float(text.replace(",", ".")))
-    except ValueError:
-        return text.casefold()
+    return 0.4 * named + 0.6 * content, "name and values look alike"
 
 
 def names_alike(one: str, two: str) -> float:
@@ -310,35 +283,30 @@ def _dropped(known: Promised) -> Change:
     return Change("dropped", known.name, f"{known.name} is no longer there. No prediction uses it.")
 
 
+def _same_records(key: tuple[str, str] | None, sample: pd.DataFrame, before: pd.DataFrame) -> SameRecords | None:
+    return SameRecords(before, key[1], sample, key[0]) if key and key[0] in sample and key[1] in before else None
+
+
 def _swapped(
-    promised: list[Promised], mapping: dict[str, str], sample: pd.DataFrame, before: pd.DataFrame
+    promised: list[Promised], mapping: dict[str, str], same: SameRecords, sample: pd.DataFrame, before: pd.DataFrame
 ) -> list[Change]:
     """Names that stayed while their contents changed places: the same records hold one another's values."""
-    key = _key_of(promised, mapping)
-    if key is None:
-        return []
-    arriving = {known: came for came, known in mapping.items() if came in sample and known in before}
+    keys = {known.name for known in promised if known.key}
+    arriving = {
+        known: came for came, known in mapping.items() if came in sample and known in before and known not in keys
+    }
     strangers = []
     for known, came in arriving.items():
-        if known != key[1]:
-            agreed = agreement(before, key[1], known, sample, key[0], came)
-            if agreed is not None and agreed[0] < 0.2:
-                strangers.append(known)
+        agreed = same.agreement(known, came)
+        if agreed is not None and agreed[0] < 0.2:
+            strangers.append(known)
     changes = []
     for known in strangers:
         for other in strangers:
-            if other != known:
-                agreed = agreement(before, key[1], known, sample, key[0], arriving[other])
-                if agreed is not None and agreed[0] >= SAME_VALUES:
-                    changes.append(
-                        Change(
-                            "swapped",
-                            known,
-                            f"The values of {known} now stand under {other}.",
-                            held=True,
-                            arrived=arriving[other],
-                        )
-                    )
+            agreed = same.agreement(known, arriving[other]) if other != known else None
+            if agreed is not None and agreed[0] >= SAME_VALUES:
+                words = f"The values of {known} now stand under {other}."
+                changes.append(Change("swapped", known, words, held=True, arrived=arriving[other]))
     return changes
 
 
@@ -365,23 +333,23 @@ def _retyped(
 
 def _type_change(known: Promised, values: pd.Series) -> Change | None:
     """Whether values still read as the promised type: another notation is applied, another kind of thing is held."""
-    text = clean_text(values)
-    filled = text.dropna()
-    if len(filled) < FEWEST_COMPARED or field_type(known.type).family not in {"number", "date"}:
+    texts = text_codes(values)
+    counts = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.levels))
+    if counts.sum() < FEWEST_COMPARED or field_type(known.type).family not in {"number", "date"}:
         return None
-    fresh = detect(known.name, text, known.type)
-    parsed = parse(text, fresh)
-    unreadable = float(parsed[filled.index].isna().mean())
+    fresh = detect(known.name, texts, known.type)
+    bad = parse(pd.Series(texts.levels, dtype="object"), fresh).isna().to_numpy()
+    unreadable = counts[bad].sum() / counts.sum()
     if unreadable > known.unreadable + UNREADABLE_MORE:
-        bad = filled[parsed[filled.index].isna()].iloc[0]
-        title, now = field_type(known.type).title, field_type(detect(known.name, text).type).title
+        example = texts.levels[int(np.flatnonzero(bad)[0])]
+        title, now = field_type(known.type).title, field_type(detect(known.name, texts).type).title
         held = known.needed or known.key or known.chosen
-        words = f"{known.name} is of the type {title}, but {unreadable:.0%} of its values do not fit that now, such as {str(bad)[:60]}. They look like {now}."
+        words = f"{known.name} is of the type {title}, but {unreadable:.0%} of its values do not fit that now, such as {example[:60]}. They look like {now}."
         return Change("retyped", known.name, words, held=held)
     if known.type == "date" and fresh.options != known.options and known.options.get("formats"):
         return Change(
             "notation",
             known.name,
-            f"{known.name} is written otherwise now, such as {str(filled.iloc[0])[:40]}. It is read so.",
+            f"{known.name} is written otherwise now, such as {texts.levels[0][:40]}. It is read so.",
         )
     return None

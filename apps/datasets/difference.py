@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from apps.datasets.chain import BATCH, GONE, batches, records_with, whole_and_differences
-from apps.datasets.engine import open_engine, quoted
+from apps.datasets.engine import engine_for, literal, quoted
 from apps.datasets.models import Snapshot
 from einstein import storage
 
@@ -34,7 +34,7 @@ class Difference:
 
 def key_faults(path: Path, key: str) -> int:
     """How many records of a Parquet file have a blank key or repeat another's."""
-    with open_engine(path.parent) as engine:
+    with engine_for(pq.read_metadata(path).num_rows, path.parent) as engine:
         query = f"SELECT count(*) - count(DISTINCT nullif(trim({quoted(key)}), '')) FROM read_parquet(?)"
         return engine.execute(query, [str(path)]).fetchall()[0][0]
 
@@ -51,7 +51,8 @@ def renamed(path: Path, columns: dict[str, str], target: Path) -> None:
 def against_whole(path: Path, before: Snapshot, key: str, folder: Path) -> Difference:
     """The difference of a whole new table at `path` (columns as in `before`) to the snapshot before."""
     names = before.field_names
-    with open_engine(folder) as engine, _old(engine, before, names):
+    rows = max(before.rows, pq.read_metadata(path).num_rows)
+    with engine_for(rows, folder) as engine, _old(engine, before, names):
         engine.execute(f"CREATE TEMP TABLE old AS SELECT {quoted(key)} AS k, {_hash(names)} AS h FROM old_rows")
         engine.execute(
             f"CREATE TEMP TABLE new AS SELECT {quoted(key)} AS k, {_hash(names)} AS h FROM read_parquet(?)", [str(path)]
@@ -60,10 +61,10 @@ def against_whole(path: Path, before: Snapshot, key: str, folder: Path) -> Diffe
             "CREATE TEMP TABLE fresh AS SELECT n.k, o.k IS NULL AS added FROM new n LEFT JOIN old o USING (k) WHERE o.k IS NULL OR o.h <> n.h"
         )
         gone = "SELECT k FROM old ANTI JOIN new USING (k)"
-        rows = (
+        fresh = (
             f"SELECT t.*, false AS {quoted(GONE)} FROM read_parquet(?) t SEMI JOIN fresh ON t.{quoted(key)} = fresh.k"
         )
-        return _written(engine, rows, [str(path)], gone, names, key, folder, before)
+        return _written(engine, fresh, [str(path)], gone, names, key, folder, before)
 
 
 def against_changes(
@@ -79,7 +80,7 @@ def against_changes(
     Unless they are known to be `fresh`, records that came again as they were are no change: sources send some once more.
     """
     names = before.field_names
-    with open_engine(folder) as engine:
+    with engine_for(max(before.rows, pq.read_metadata(path).num_rows), folder) as engine:
         newest = f"QUALIFY row_number() OVER (PARTITION BY {quoted(key)} ORDER BY file_row_number DESC) = 1"
         engine.execute(
             f"CREATE TEMP TABLE came AS SELECT {_columns(names)} FROM read_parquet(?, file_row_number = true) WHERE {quoted(key)} IS NOT NULL {newest}",
@@ -156,7 +157,7 @@ def _old(engine: duckdb.DuckDBPyConnection, before: Snapshot, names: list[str]) 
     whole, following = whole_and_differences(before)
     if not following:
         with storage.local_copy(whole.storage_key) as path:
-            engine.read_parquet(str(path)).create_view("old_rows", replace=True)
+            engine.execute(f"CREATE TEMP VIEW old_rows AS SELECT * FROM read_parquet({literal(path)})")
             yield
             engine.execute("DROP VIEW old_rows")
         return

@@ -21,6 +21,7 @@ from apps.datasets.records import newest_snapshot
 from apps.runs.lease import Work, WorkFailed
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
+from einstein.ml.columns import text_codes
 from einstein.ml.profile import profile_field
 from einstein.ml.reader.table import as_frame
 from einstein.ml.schema import FieldSpec, detect
@@ -318,9 +319,10 @@ def look_at(work: Work, table: pd.DataFrame, chosen: dict[str, str]) -> list[Loo
     for number, name in enumerate(names):
         if number % 50 == 0:
             work.progress(done=number, total=len(names), unit="fields")
-        detected = detect(name, table[name])
-        spec = detect(name, table[name], chosen[name]) if name in chosen else detected
-        looks.append((spec, detected.type, profile_field(table[name], spec)))
+        texts = text_codes(table[name])
+        detected = detect(name, texts)
+        spec = detect(name, texts, chosen[name]) if name in chosen else detected
+        looks.append((spec, detected.type, profile_field(texts, spec)))
     return looks
 
 
@@ -352,17 +354,17 @@ def _refuse_repeats(dataset: Dataset, kept: _Kept, arrived: Arrived) -> None:
 def replace_fields(dataset: Dataset, looks: list[Look], forget: set[str]) -> None:
     """Fields follow the newest snapshot; what the user chose stays with fields of the same name, but those to `forget`."""
     known = {item.name: item for item in Field.objects.filter(dataset=dataset)}
-    fresh = []
-    for position, (spec, detected, facts) in enumerate(looks):
-        facts = facts | {"options": spec.options}
-        item = known.pop(spec.name, None)
-        if item is None:
-            fresh.append(
-                Field(dataset=dataset, name=spec.name, position=position, detected_type=detected, profile=facts)
-            )
-            continue
-        item.position, item.detected_type, item.profile = position, detected, facts
-        item.chosen_type = "" if spec.name in forget else item.chosen_type
-        item.save(update_fields=["position", "detected_type", "profile", "chosen_type"])
-    Field.objects.bulk_create(fresh, batch_size=1000)
-    Field.objects.filter(id__in=[item.id for item in known.values()]).delete()
+    kept = {name: item.chosen_type for name, item in known.items() if name not in forget}
+    rows = [
+        Field(
+            dataset=dataset, name=spec.name, position=position, detected_type=detected, chosen_type=kept.get(spec.name, ""),
+            profile=facts | {"options": spec.options},
+        )
+        for position, (spec, detected, facts) in enumerate(looks)
+    ]  # fmt: skip
+    Field.objects.bulk_create(
+        rows, 1000, update_conflicts=True, unique_fields=["dataset", "name"], update_fields=["position", "detected_type", "chosen_type", "profile"]
+    )  # fmt: skip
+    gone = set(known) - {row.name for row in rows}
+    if gone:
+        Field.objects.filter(dataset=dataset, name__in=gone).delete()

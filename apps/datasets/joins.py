@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from apps.datasets.engine import open_engine, quoted
+from apps.datasets.engine import literal, open_engine, quoted
 from einstein.ml.schema import FieldSpec, parse
 
 MEMORY = "800MB"
@@ -143,7 +143,7 @@ def write_enriched(
     count = _counter(tell, base.rows + sum(side.rows for _, side in related))
     _write_base(base, keys, reference_field, now, own, count)
     with open_engine(folder, MEMORY) as engine:
-        engine.execute(f"CREATE VIEW base AS SELECT * FROM read_parquet('{own}')")
+        engine.execute(f"CREATE VIEW base AS SELECT * FROM read_parquet({literal(own)})")
         for number, (join, side) in enumerate(related):
             rows = folder / f"related-{number}.parquet"
             _write_related(join, side, rows, count)

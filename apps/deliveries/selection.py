@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from apps.datasets.engine import engine_for, literal
 from apps.predictions.models import Prediction
 from apps.scoring.models import ScoringRun
 from einstein import storage
 from einstein.web.templatetags.words import plural, score
 
+MEMORY = "1GB"  # for the sorting of a million records with their reasons
 BANDS = {"high": "High", "medium": "Medium", "low": "Low"}
 # A record that is new counts as one that came from below; a jump needs a score to jump from.
 CONDITIONS = {
@@ -66,16 +70,18 @@ def selected(run: ScoringRun, base: ScoringRun | None, which: Which) -> Iterator
     Columns: key, value, predicted, band, reasons (JSON), seen, words (three reasons in words), place, before, before_band (of `base`, null when
     the record is new or nothing is compared).
     """
-    with ExitStack() as open_files, duckdb.connect() as database:
+    with ExitStack() as open_files, tempfile.TemporaryDirectory(prefix="einstein-select-") as folder:
+        rows = max(run.scored, base.scored if base is not None else 0)
+        database = open_files.enter_context(engine_for(rows, Path(folder), MEMORY))
         now = open_files.enter_context(storage.local_copy(run.history_key))
         compared, same_run = base is not None and base.id != run.id, base is not None and base.id == run.id
         placed = "SELECT *, row_number() OVER (ORDER BY value DESC, key) AS place FROM read_parquet({})"
-        database.execute(f"CREATE VIEW now AS {placed.format(literal(now))}")
+        database.execute(f"CREATE TEMP VIEW now AS {placed.format(literal(now))}")
         earlier = "SELECT * FROM now WHERE false"
         if compared:
             earlier = placed.format(literal(open_files.enter_context(storage.local_copy(base.history_key))))
-        database.execute(f"CREATE VIEW earlier AS {earlier}")
-        rows = (
+        database.execute(f"CREATE TEMP VIEW earlier AS {earlier}")
+        joined = (
             f"SELECT now.key, now.value, now.predicted, now.band, now.reasons, now.seen, now.place, earlier.value AS before, earlier.band AS before_band, "
             f"earlier.place AS before_place, {str(compared).lower()} AS compared FROM now LEFT JOIN earlier USING (key)"
         )
@@ -83,7 +89,7 @@ def selected(run: ScoringRun, base: ScoringRun | None, which: Which) -> Iterator
         condition = "false" if same_run and which.kind != "all" else CONDITIONS[which.kind]
         used = {name: value for name, value in values.items() if f"${name}" in condition}
         yield database.sql(
-            f"SELECT key, value, predicted, band, reasons, seen, {REASONS} AS words, place, before, before_band FROM ({rows}) "
+            f"SELECT key, value, predicted, band, reasons, seen, {REASONS} AS words, place, before, before_band FROM ({joined}) "
             f"WHERE {condition} ORDER BY place", params=used or None,
         )  # fmt: skip
 
@@ -92,8 +98,3 @@ def as_records(relation: duckdb.DuckDBPyRelation, most: int | None = None) -> li
     """The selected records as dictionaries, at most `most`."""
     found = relation.limit(most) if most is not None else relation
     return found.to_arrow_table().to_pylist()
-
-
-def literal(text: object) -> str:
-    """A text as a literal of DuckDB, for views and COPY, which take no parameters."""
-    return "'" + str(text).replace("'", "''") + "'"

@@ -33,11 +33,25 @@ def observe(work: Work, scored: Scored | None) -> None:
     """Look at a scoring run, and at one that an interrupted worker scored but did not look at. Doing it twice changes nothing."""
     with workspace_scope(work.workspace_id):
         scored = scored or _left_behind(work)
-        if scored is None or not len(scored.values):
-            return
-        memory = _memory_of(scored)
+    if scored is None or not len(scored.values):
+        return
     with work.fenced():
-        _look(Memory.objects.select_for_update().get(id=memory.id), scored)
+        if _looked(scored):
+            return
+    with workspace_scope(work.workspace_id):
+        remember(scored)
+    with work.fenced():
+        _looked(scored)
+
+
+def _looked(scored: Scored) -> bool:
+    """Take the look; False when there is no watch that learnt for this version and can be read."""
+    memory = Memory.objects.select_for_update().filter(prediction_id=scored.run.prediction_id).first()
+    watcher = _resumed(memory) if memory is not None and memory.version_id == scored.run.version_id else None
+    if memory is None or watcher is None:
+        return False
+    _look(memory, watcher, scored)
+    return True
 
 
 def _left_behind(work: Work) -> Scored | None:
@@ -51,21 +65,14 @@ def _left_behind(work: Work) -> Scored | None:
     return scores_kept(run) if run is not None and not Look.objects.filter(scoring_run=run).exists() else None
 
 
-def _memory_of(scored: Scored) -> Memory:
-    """What the prediction's watch learnt; learnt anew for another version."""
-    memory = Memory.objects.filter(prediction_id=scored.run.prediction_id).first()
-    if memory is not None and memory.version_id == scored.run.version_id and _readable(memory):
-        return memory
-    return remember(scored)
-
-
-def _readable(memory: Memory) -> bool:
+def _resumed(memory: Memory) -> Watcher | None:
+    """The watch with what it remembers of the runs before; None when it cannot be read."""
     try:
-        from_bytes(bytes(memory.state))
-        watch_of(memory)
+        watcher = watch_of(memory)
+        watcher.resume(from_bytes(bytes(memory.state)))
     except (DataProblem, OSError):
-        return False
-    return True
+        return None
+    return watcher
 
 
 def remember(scored: Scored) -> Memory:
@@ -91,8 +98,11 @@ def learn_anew(prediction: Prediction) -> bool:
     if scored is None or not len(scored.values):
         return False
     memory = remember(scored)
+    watcher = _resumed(memory)
+    if watcher is None:
+        return False
     Look.objects.filter(scoring_run=run).delete()
-    _look(memory, scored, expected=True)
+    _look(memory, watcher, scored, expected=True)
     return True
 
 
@@ -110,11 +120,9 @@ def _read(key: str) -> Watcher:
     return watcher
 
 
-def _look(memory: Memory, scored: Scored, expected: bool = False) -> None:
+def _look(memory: Memory, watcher: Watcher, scored: Scored, expected: bool = False) -> None:
     if Look.objects.filter(scoring_run=scored.run).exists():
         return
-    watcher = watch_of(memory)
-    watcher.resume(from_bytes(bytes(memory.state)))
     zone = Workspace.objects.get(id=scored.run.workspace_id).zone
     records = scored_records(scored)
     lines = watcher.look(records, day=scored.run.as_of.astimezone(zone).weekday())

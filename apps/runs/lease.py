@@ -19,6 +19,7 @@ from apps.runs.models import Run
 from apps.workspaces.scope import workspace_scope
 
 logger = logging.getLogger("einstein.runs")
+TOLD_SECONDS = 1.0  # at most so often a Run's stages and progress are written: whoever watches looks about as often
 
 
 class LeaseLost(Exception):
@@ -44,6 +45,9 @@ class Work:
         self.lost = threading.Event()
         self.cancel = threading.Event()
         self._stages: list[dict[str, Any]] = []
+        self._untold: dict[str, Any] = {}
+        self._told_at = time.monotonic()
+        self._telling = threading.Lock()
 
     @contextmanager
     def fenced(self) -> Iterator[None]:
@@ -57,17 +61,33 @@ class Work:
     def stage(self, name: str, detail: str = "") -> None:
         """Begin a stage: the one before is done. The same name again says how far it is."""
         if self._stages and self._stages[-1]["name"] == name:
-            self._stages[-1]["detail"] = detail
+            self._stages[-1] = self._stages[-1] | {"detail": detail}
         else:
             now = time.time()
             if self._stages:
-                self._stages[-1].setdefault("ended", now)
+                self._stages[-1] = {"ended": now} | self._stages[-1]
             self._stages.append({"name": name, "detail": detail, "started": now})
-        self._write(stages=self._stages)
+        self._tell(stages=list(self._stages))
 
     def progress(self, **counts: Any) -> None:
         """Replace the Run's progress with real counts."""
-        self._write(progress=counts)
+        self._tell(progress=counts)
+
+    def tell_waiting(self) -> None:
+        """Write what was said of stages and progress and not written yet. A small Run is over before anything has to be."""
+        with self._telling:  # never while asking the database: the other thread may hold the Run's row
+            if time.monotonic() - self._told_at < TOLD_SECONDS:
+                return
+            values, self._untold, self._told_at = self._untold, {}, time.monotonic()
+        if not values:
+            return
+        try:
+            with self.fenced():
+                Run.objects.filter(id=self.run_id).update(**values)
+        except BaseException:
+            with self._telling:
+                self._untold = values | self._untold
+            raise
 
     def check(self) -> None:
         """Raise when the Run was taken away or somebody asked to stop it."""
@@ -78,17 +98,18 @@ class Work:
 
     def finish(self, state: str, *, error: str = "", outcome: dict[str, Any] | None = None) -> None:
         if self._stages:
-            self._stages[-1].setdefault("ended", time.time())
+            self._stages[-1] = {"ended": time.time()} | self._stages[-1]
+        values = self._untold | {"state": state, "error": error, "ended_at": timezone.now(), "stages": self._stages}
+        if outcome is not None:
+            values["outcome"] = outcome
         with self.fenced():
-            values = {"state": state, "error": error, "ended_at": timezone.now(), "stages": self._stages}
-            if outcome is not None:
-                values["outcome"] = outcome
             Run.objects.filter(id=self.run_id).update(**values)
 
-    def _write(self, **values: Any) -> None:
+    def _tell(self, **values: Any) -> None:
         self.check()
-        with self.fenced():
-            Run.objects.filter(id=self.run_id).update(**values)
+        with self._telling:
+            self._untold |= values
+        self.tell_waiting()
 
 
 def claim(workspace_id: int, run_id: int) -> Work | None:
@@ -100,6 +121,17 @@ def claim(workspace_id: int, run_id: int) -> Work | None:
             lease_until=_lease_end(), stages=[], progress={}, error="",
         )  # fmt: skip
         return Work(workspace_id, Run.objects.get(id=run_id)) if claimed else None
+
+
+def claim_next(queue: str) -> Work | None:
+    """Take the Run of a queue that is next in fair order, of any workspace; None when none is due."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT workspace_id, id FROM claim_next_run(%s, %s)", [queue, settings.LEASE_SECONDS])
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    with workspace_scope(found[0]):
+        return Work(found[0], Run.objects.get(id=found[1]))
 
 
 @contextmanager
@@ -116,10 +148,16 @@ def heartbeat(work: Work) -> Iterator[None]:
 
 
 def _beat(work: Work, stop: threading.Event) -> None:
+    renewed = time.monotonic()
     try:
-        while not stop.wait(settings.LEASE_SECONDS / 10):
+        while not stop.wait(min(TOLD_SECONDS, settings.LEASE_SECONDS / 10)):
             try:
-                _renew(work)
+                if time.monotonic() - renewed >= settings.LEASE_SECONDS / 10:
+                    renewed = time.monotonic()
+                    _renew(work)
+                work.tell_waiting()
+            except LeaseLost:
+                continue  # the next renewal says whether it is so
             except Exception:
                 logger.exception("run %s: the heartbeat failed", work.run_id)
                 connection.close()

@@ -50,6 +50,9 @@ class Run(TenantModel):
         ]
         indexes = [
             models.Index(fields=["queue", "due_at"], condition=Q(state="queued"), name="runs_due"),  # the dispatcher
+            models.Index(
+                fields=["queue", "workspace"], condition=Q(state__in=["dispatched", "running"]), name="runs_in_hand"
+            ),  # fair order
             models.Index(fields=["lease_until"], condition=Q(state="running"), name="runs_expiring"),  # the recovery
             models.Index(fields=["workspace", "kind", "subject_id", "-created_at"], name="runs_of_subject"),  # pages
             models.Index(

@@ -68,7 +68,7 @@ def dispatch_due(queue: str) -> int:
         )
         handed = cursor.fetchall()
         for workspace_id, run_id in handed:
-            async_task("apps.pipeline.tasks.perform", workspace_id, run_id, cluster=queue)
+            async_task("apps.pipeline.tasks.perform", workspace_id, run_id, queue, cluster=queue)
     return len(handed)
 
 

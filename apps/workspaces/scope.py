@@ -51,12 +51,14 @@ def person_scope(user_id: int) -> Iterator[None]:
 
 @contextmanager
 def _setting(name: str, value: int) -> Iterator[None]:
+    outermost = not connection.savepoint_ids
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting(%s, true), set_config(%s, %s, true)", [name, name, str(value)])
         previous = cursor.fetchone()[0] or ""
     yield
-    # After an error the roll-back of the (sub)transaction restores the setting, so this line is not reached.
-    if connection.needs_rollback:
+    # After an error the roll-back of the (sub)transaction restores the setting, so this line is not reached;
+    # the end of the whole transaction forgets it.
+    if outermost or connection.needs_rollback:
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config(%s, %s, true)", [name, previous])

@@ -7,7 +7,7 @@ reading of one text (`FieldType.parse_one`) serves a record that arrives alone, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -50,6 +50,13 @@ class Column:
         return Column(None, self.codes[rows], self.levels, self.cache)
 
 
+class Texts(NamedTuple):
+    """A field's different texts: `codes` (records,) are each record's place in `levels`, in order of appearance; -1 where blank."""
+
+    codes: np.ndarray
+    levels: list[str]
+
+
 def as_arrow(values: pd.Series) -> pa.Array | pa.ChunkedArray:
     """A field as Arrow text with nulls; numbers and the like become the text Python writes for them."""
     try:
@@ -63,8 +70,10 @@ def as_arrow(values: pd.Series) -> pa.Array | pa.ChunkedArray:
     return pa.array([_text(value) for value in values], type=pa.string())
 
 
-def text_codes(values: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """(codes, levels): each record's place in the different texts, outer blanks taken off; -1 where blank."""
+def text_codes(values: pd.Series | Texts) -> Texts:
+    """The different texts of a field, outer blanks taken off; of what is so already, the same."""
+    if isinstance(values, Texts):
+        return values
     encoded = as_arrow(values).dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks() if encoded.num_chunks else pa.array([], pa.string()).dictionary_encode()
@@ -77,7 +86,7 @@ def text_codes(values: pd.Series) -> tuple[np.ndarray, list[str]]:
         places = {level: place for place, level in enumerate(dict.fromkeys(level for level in levels if level))}
         moved = np.array([places.get(level, -1) for level in levels] + [-1], dtype="int32")
         codes, levels = moved[codes], list(places)
-    return codes, levels
+    return Texts(codes, levels)
 
 
 def text_of(codes: np.ndarray, levels: list[Any]) -> np.ndarray:

@@ -7,46 +7,43 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from einstein.ml.columns import Texts, text_codes
 from einstein.ml.schema import FieldSpec, detect, parse
 from einstein.ml.types import field_type
-from einstein.ml.types.base import clean_text
 
 BINS = 16
 TOP = 5
 EXAMPLES = 3
 
 
-def profile_field(values: pd.Series, spec: FieldSpec) -> dict[str, Any]:
-    """JSON facts of one field of strings, read by its type.
+def profile_field(values: pd.Series | Texts, spec: FieldSpec) -> dict[str, Any]:
+    """JSON facts of one field of strings, read by its type; each different value is read once.
 
     Keys: rows, filled, distinct, unreadable (filled values that do not fit the type), examples, and by family
     min/median/max/histogram (numbers and dates) or top (answers with counts).
     """
-    text = clean_text(values)
-    filled = text.dropna()
+    codes, levels = text_codes(values)
+    counts = np.bincount(codes[codes >= 0], minlength=len(levels))
     facts: dict[str, Any] = {
-        "rows": len(text), "filled": len(filled), "distinct": int(filled.nunique()),
-        "examples": [str(value)[:80] for value in filled.drop_duplicates().head(EXAMPLES)], "unreadable": 0,
+        "rows": len(codes), "filled": int(counts.sum()), "distinct": len(levels), "examples": _shown(levels[:EXAMPLES]), "unreadable": 0,
     }  # fmt: skip
-    parsed = parse(text, spec)
-    if spec.family == "number":
-        facts |= _number_facts(parsed.dropna().to_numpy(float))
-        bad = filled[parsed[filled.index].isna()]
+    if spec.family in {"number", "date"}:
+        parsed = parse(pd.Series(levels, dtype="object"), spec)
+        bad = parsed.isna().to_numpy()
+        known = parsed[~bad].repeat(counts[~bad].tolist())
+        facts |= _number_facts(known.to_numpy(float)) if spec.family == "number" else _date_facts(known)
         facts |= {
-            "unreadable": len(bad),
-            "unreadable_examples": [str(value)[:80] for value in bad.drop_duplicates().head(EXAMPLES)],
-        }
-    elif spec.family == "date":
-        facts |= _date_facts(parsed.dropna())
-        bad = filled[parsed[filled.index].isna()]
-        facts |= {
-            "unreadable": len(bad),
-            "unreadable_examples": [str(value)[:80] for value in bad.drop_duplicates().head(EXAMPLES)],
+            "unreadable": int(counts[bad].sum()),
+            "unreadable_examples": _shown([levels[place] for place in np.flatnonzero(bad)[:EXAMPLES]]),
         }
     elif spec.family == "category":
-        counts = filled.value_counts()
-        facts["top"] = [[str(value)[:80], int(count)] for value, count in counts.head(TOP).items()]
+        most = np.argsort(-counts, kind="stable")[:TOP]
+        facts["top"] = [[levels[place][:80], int(counts[place])] for place in most]
     return facts
+
+
+def _shown(values: list[str]) -> list[str]:
+    return [value[:80] for value in values]
 
 
 def describe_table(table: pd.DataFrame) -> dict[str, Any]:

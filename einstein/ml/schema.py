@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from einstein.ml.columns import Column, text_codes
+from einstein.ml.columns import Column, Texts, text_codes
 from einstein.ml.types import field_type, registry
 from einstein.ml.types.base import Evidence, words_of
 
@@ -36,7 +36,7 @@ class FieldSpec:
         return cls(data["name"], data["type"], data.get("options", {}), data.get("confidence", 1.0))
 
 
-def evidence_of(name: str, values: pd.Series) -> Evidence:
+def evidence_of(name: str, values: pd.Series | Texts) -> Evidence:
     """What detection may look at: at most 2,000 filled values spread over the field, and its different values."""
     codes, levels = text_codes(values)
     filled = codes[codes >= 0]
@@ -45,7 +45,7 @@ def evidence_of(name: str, values: pd.Series) -> Evidence:
     return Evidence(name, sample, len(filled), len(levels), words_of(name), levels)
 
 
-def detect(name: str, values: pd.Series, forced: str | None = None) -> FieldSpec:
+def detect(name: str, values: pd.Series | Texts, forced: str | None = None) -> FieldSpec:
     """The type of a field of strings. `forced` is the user's own decision; options are still settled on the values."""
     evidence = evidence_of(name, values)
     if forced:

@@ -1,4 +1,4 @@
-"""Keeping what a watch learnt and what it remembers: one file of JSON and plain arrays.
+"""Keeping what a watch learnt and what it remembers: one file of JSON and the bytes of plain arrays, one after another.
 
 Only objects of the kinds listed here can be made from it, and none of their code runs while it is read, whoever wrote the file.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from collections import deque
 from typing import Any
@@ -33,8 +34,9 @@ from einstein.ml.watch.table import Batch
 from einstein.ml.watch.volume import Volume
 from einstein.ml.watch.watcher import Settings, Watcher
 
-FORMAT = 2
-TREE = "tree.json"
+FORMAT = 3  # 2: a file an array, which took most of the time of reading
+TREE, ARRAYS = "tree.json", "arrays.bin"
+PLAIN_KINDS = "biufU"  # of NumPy: truths, numbers, texts; no objects
 KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
@@ -47,13 +49,12 @@ KINDS: dict[str, type] = {
 def to_bytes(thing: Any) -> bytes:
     """Anything made of the listed kinds, plain containers, numbers, texts and arrays; raises `TypeError` for what is not."""
     writer = _Writer()
-    tree = {"format": FORMAT, "root": writer.plain(thing)}
+    root = writer.plain(thing)
+    tree = {"format": FORMAT, "arrays": [[array.dtype.str, list(array.shape)] for array in writer.arrays], "root": root}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
         archive.writestr(TREE, json.dumps(tree))
-        for number, array in enumerate(writer.arrays):
-            with archive.open(f"{number}.npy", "w") as part:
-                np.lib.format.write_array(part, np.ascontiguousarray(array), allow_pickle=False)
+        archive.writestr(ARRAYS, b"".join(array.tobytes() for array in writer.arrays))
     return file.getvalue()
 
 
@@ -64,10 +65,11 @@ def from_bytes(content: bytes) -> Any:
             tree = json.loads(archive.read(TREE))
             if tree["format"] != FORMAT:
                 raise DataProblem(f"The kept watch has format {tree['format']}; this version reads {FORMAT}.")
-            return _Reader(archive).thing(tree["root"])
+            return _Reader(_arrays(tree["arrays"], archive.read(ARRAYS))).thing(tree["root"])
     except (
         zipfile.BadZipFile,
         KeyError,
+        IndexError,
         ValueError,
         TypeError,
         AttributeError,
@@ -75,6 +77,21 @@ def from_bytes(content: bytes) -> Any:
         lightgbm.basic.LightGBMError,
     ):
         raise DataProblem("The kept watch cannot be read: its file is damaged.") from None
+
+
+def _arrays(kinds: list[tuple[str, list[int]]], content: bytes) -> list[np.ndarray]:
+    """The arrays of a file, by their types and shapes; raises `ValueError` when they are not what it holds."""
+    found, begin = [], 0
+    for kind, shape in kinds:
+        dtype = np.dtype(kind)
+        if dtype.kind not in PLAIN_KINDS or min(shape, default=0) < 0:
+            raise ValueError("an array of another kind")
+        count = math.prod(shape)
+        found.append(np.frombuffer(content, dtype, count, begin).reshape(shape).copy())
+        begin += count * dtype.itemsize
+    if begin != len(content):
+        raise ValueError("bytes that belong to no array")
+    return found
 
 
 class _Writer:
@@ -90,6 +107,8 @@ class _Writer:
         if isinstance(thing, np.generic):
             return thing.item()
         if isinstance(thing, np.ndarray):
+            if thing.dtype.kind not in PLAIN_KINDS:
+                raise TypeError(f"an array of {thing.dtype} cannot be kept")
             self.arrays.append(thing)
             return {"array": len(self.arrays) - 1}
         if isinstance(thing, list):
@@ -123,8 +142,8 @@ class _Writer:
 
 
 class _Reader:
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self.archive = archive
+    def __init__(self, arrays: list[np.ndarray]) -> None:
+        self.arrays = arrays
         self.made: dict[int, Any] = {}
 
     def thing(self, tree: Any) -> Any:
@@ -141,8 +160,7 @@ class _Reader:
 
     def _container(self, tree: dict[str, Any]) -> Any:
         if "array" in tree:
-            with self.archive.open(f"{int(tree['array'])}.npy") as part:
-                return np.lib.format.read_array(part, allow_pickle=False)
+            return self.arrays[tree["array"]]
         if "pairs" in tree:
             return {self.thing(key): self.thing(value) for key, value in tree["pairs"]}
         if "tuple" in tree:

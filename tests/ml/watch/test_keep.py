@@ -69,7 +69,22 @@ def test_a_broken_file_is_a_sentence(content):
 def test_a_file_that_names_anything_else_is_refused(root):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("tree.json", json.dumps({"format": FORMAT, "root": root}))
+        archive.writestr("tree.json", json.dumps({"format": FORMAT, "arrays": [], "root": root}))
+        archive.writestr("arrays.bin", b"")
+    with pytest.raises(DataProblem, match="damaged"):
+        from_bytes(file.getvalue())
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [[["|O", [1]]], [["<f8", [-1]]], [["<f8", [9]]], [["<f8", [1]]], [["no type", [2]]], [["<f8", "2"]]],
+    ids=["objects", "a negative length", "more than there is", "less than there is", "no type", "no shape"],
+)
+def test_arrays_that_are_not_what_the_file_holds_are_refused(arrays):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("tree.json", json.dumps({"format": FORMAT, "arrays": arrays, "root": {"array": 0}}))
+        archive.writestr("arrays.bin", bytes(16))
     with pytest.raises(DataProblem, match="damaged"):
         from_bytes(file.getvalue())
 

@@ -5,6 +5,7 @@ Writing the same difference twice leaves the same rows, so a worker may be kille
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,11 +13,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
+from apps.datasets.engine import engine_for, literal
 from apps.deliveries.models import Delivery
-from apps.deliveries.selection import Which, literal, selected
+from apps.deliveries.selection import MEMORY, Which, selected
 from apps.scoring.models import ScoringRun
 from einstein import storage
 
@@ -56,12 +57,14 @@ def difference_of(
         if "expires_at" in settings.get("target", {}).get("columns", {})
         else None
     )
-    with ExitStack() as open_files, selected(run, base, which) as relation, duckdb.connect() as database:
+    with ExitStack() as open_files, selected(run, base, which) as relation:
+        folder = Path(open_files.enter_context(tempfile.TemporaryDirectory(prefix="einstein-ledger-")))
+        database = open_files.enter_context(engine_for(run.scored, folder, MEMORY))
         now = relation.project("key, value AS score, band, predicted, words AS reasons").to_arrow_table()
         database.register("now", now)
         ledger = open_files.enter_context(storage.local_copy(delivery.ledger_key)) if delivery.ledger_key else None
         database.register("empty", LEDGER.empty_table())
-        database.execute(f"CREATE VIEW ledger AS SELECT * FROM {_file(ledger)}")
+        database.execute(f"CREATE TEMP VIEW ledger AS SELECT * FROM {_file(ledger)}")
         joined = (
             "SELECT now.key, now.score, now.band, now.predicted, now.reasons, ledger.key IS NULL AS fresh, ledger.score AS before, ledger.band AS before_band, "
             "(ledger.key IS NULL OR ledger.score <> now.score OR ledger.band <> now.band OR ledger.predicted IS DISTINCT FROM now.predicted "
@@ -69,7 +72,7 @@ def difference_of(
             "FROM now LEFT JOIN ledger USING (key)"
         )
         database.execute("SET TimeZone = 'UTC'")
-        database.execute(f"CREATE TABLE joined AS {joined}", {"version": run.version.number, "renew": renew})
+        database.execute(f"CREATE TEMP TABLE joined AS {joined}", {"version": run.version.number, "renew": renew})
         database.unregister("now")  # a million rows with reasons are a third of a gigabyte: none is kept twice for long
         del now
         rows = database.sql(
@@ -106,6 +109,6 @@ def _file(path: Path | None) -> str:
 
 def asked(sql: str, rows: pa.Table) -> pa.Table:
     """A query over `rows`."""
-    with duckdb.connect() as database:
+    with tempfile.TemporaryDirectory() as folder, engine_for(rows.num_rows, Path(folder), MEMORY) as database:
         database.register("rows", rows)
         return database.sql(sql).to_arrow_table()
