@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from django.db.models import Q
 
 from apps.datasets.models import Snapshot
 from einstein import storage
@@ -29,8 +30,13 @@ def whole_and_differences(snapshot: Snapshot) -> tuple[Snapshot, list[Snapshot]]
     """The whole snapshot that this one rests on, and the differences up to it, oldest first."""
     if snapshot.base_id is None:
         return snapshot, []
-    following = Snapshot.objects.filter(base_id=snapshot.base_id, number__lte=snapshot.number).order_by("number")
-    return Snapshot.objects.get(id=snapshot.base_id), list(following)
+    if not hasattr(snapshot, "_chain"):  # none of it ever changes
+        found = Snapshot.objects.filter(
+            Q(id=snapshot.base_id) | Q(base_id=snapshot.base_id), number__lte=snapshot.number
+        )
+        whole, *following = found.order_by("number")
+        snapshot._chain = whole, following
+    return snapshot._chain
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from apps.runs.lease import Cancelled, LeaseLost, Work, WorkFailed
 from apps.runs.models import Run
 from apps.scoring.models import ScoringRun
 from apps.scoring.score import newest_run
-from apps.workspaces.models import Workspace
 from einstein.ml.errors import DataProblem
 from einstein.outbound.addresses import OutboundProblem
 from einstein.sealed import CannotOpen
@@ -31,11 +30,12 @@ AT_REST = ["archived", "deleted"]
 
 def deliver(work: Work) -> None:
     """Send what waits for one destination until nothing is due. Safe to run twice and to be killed at any line."""
-    while (parcel := _next(work)) is not None:
+    more = True
+    while more and (parcel := _next(work)) is not None:
         work.stage(f"{parcel.delivery.name}: {parcel.sending.event}", f"attempt {parcel.sending.attempts}")
         try:
             receipt = channel_of(parcel.delivery).send(parcel)
-            _note_arrival(work, parcel, receipt)
+            more = _note_arrival(work, parcel, receipt)
         except (LeaseLost, Cancelled):
             raise
         except Held as held:
@@ -70,7 +70,9 @@ def _next(work: Work) -> Parcel | None:
     """The first sending that waits, when it is due; its attempt is noted before it begins, so that one that breaks off is seen."""
     with work.fenced():
         delivery = (
-            Delivery.objects.select_related("prediction__dataset").filter(id=work.subject_id, state="active").first()
+            Delivery.objects.select_related("prediction__dataset", "workspace")
+            .filter(id=work.subject_id, state="active")
+            .first()
         )
         if delivery is None or delivery.prediction.state in AT_REST:
             return None
@@ -89,17 +91,18 @@ def _next(work: Work) -> Parcel | None:
             return None
         sending.attempts += 1
         sending.save(update_fields=["attempts"])
-        Attempt.objects.create(sending=sending, number=sending.attempts)
+        attempt = Attempt.objects.create(sending=sending, number=sending.attempts)
         runs = ScoringRun.objects.select_related("version").in_bulk(
             [sending.facts.get("scoring_run"), sending.facts.get("compared_with")]
         )
         return Parcel(
-            work, delivery, sending, delivery.prediction, Workspace.objects.get(id=work.workspace_id),
+            work, delivery, sending, attempt, delivery.prediction, delivery.workspace,
             runs.get(sending.facts.get("scoring_run")), runs.get(sending.facts.get("compared_with")),
         )  # fmt: skip
 
 
-def _note_arrival(work: Work, parcel: Parcel, receipt: Receipt) -> None:
+def _note_arrival(work: Work, parcel: Parcel, receipt: Receipt) -> bool:
+    """Whether another one waits for the same destination."""
     with work.fenced():
         receipt.keep()
         Sending.objects.filter(id=parcel.sending.id).update(
@@ -107,7 +110,9 @@ def _note_arrival(work: Work, parcel: Parcel, receipt: Receipt) -> None:
             last_error="",
         )  # fmt: skip
         _end_attempt(parcel, True, receipt.words)
-        Delivery.objects.filter(id=parcel.delivery.id).update(failing_since=None)
+        if parcel.delivery.failing_since is not None:
+            Delivery.objects.filter(id=parcel.delivery.id).update(failing_since=None)
+        return Sending.objects.filter(destination_id=parcel.delivery.id, state="waiting").exists()
 
 
 def _note_failure(work: Work, parcel: Parcel, words: str, *, final: bool = False, stop: bool = False) -> None:
@@ -140,7 +145,4 @@ def _hold(work: Work, parcel: Parcel, held: Held) -> None:
 
 
 def _end_attempt(parcel: Parcel, arrived: bool, words: str) -> None:
-    attempt = Attempt.objects.filter(sending=parcel.sending, number=parcel.sending.attempts).order_by("-id").first()
-    if attempt is not None:
-        attempt.arrived, attempt.words, attempt.ended_at = arrived, words, timezone.now()
-        attempt.save(update_fields=["arrived", "words", "ended_at"])
+    Attempt.objects.filter(id=parcel.attempt.id).update(arrived=arrived, words=words, ended_at=timezone.now())

@@ -18,26 +18,24 @@ GRAVEST = Case(When(severity="critical", then=0), When(severity="warning", then=
 SAME_AGAIN = timedelta(days=1)  # what comes back within a day is the same incident
 
 
-def follow(prediction: Prediction, kind: str, finding: Finding) -> Incident | None:
+def follow_all(prediction: Prediction, found: dict[str, Finding]) -> list[Incident]:
+    """Let the alerts of a prediction follow what its checks found; the incidents touched. Alerts of checks that are no more are resolved."""
+    alerts = {
+        one.check_kind: one
+        for one in Alert.objects.select_related("incident").filter(prediction=prediction, state="open")
+    }
+    touched = [_followed(prediction, kind, finding, alerts.get(kind)) for kind, finding in found.items()]
+    touched += [_passed(alert, "The check was removed.") for kind, alert in alerts.items() if kind not in found]
+    return [incident for incident in touched if incident is not None]
+
+
+def _followed(prediction: Prediction, kind: str, finding: Finding, alert: Alert | None) -> Incident | None:
     """Open, go on with or resolve the alert of one check; the incident it belongs to, if it has or had one."""
-    alert = (
-        Alert.objects.select_related("incident").filter(prediction=prediction, check_kind=kind, state="open").first()
-    )
     if finding.failing and not finding.silent:
         return _opened(prediction, kind, finding) if alert is None else _goes_on(alert, finding)
     if alert is not None and (finding.failing is False or finding.silent):
         return _passed(alert, f"{prediction.name}: {finding.sees}")
     return None
-
-
-def close_orphans(prediction: Prediction, kinds: set[str]) -> list[Incident]:
-    """Resolve alerts of checks that are no more; their incidents."""
-    gone = (
-        Alert.objects.select_related("incident")
-        .filter(prediction=prediction, state="open")
-        .exclude(check_kind__in=kinds)
-    )
-    return [_passed(alert, "The check was removed.") for alert in gone]
 
 
 def _passed(alert: Alert, words: str) -> Incident:

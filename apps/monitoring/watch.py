@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.monitoring.checks import Facts, Finding, registry
 from apps.monitoring.custom import custom_findings
 from apps.monitoring.facts import facts_of
-from apps.monitoring.incidents import close_orphans, fall_silent, follow, settle
+from apps.monitoring.incidents import fall_silent, follow_all, settle
 from apps.monitoring.models import Incident, Watch
 from apps.monitoring.sensitivity import at_sensitivity
 from apps.predictions.models import Prediction
@@ -52,12 +52,10 @@ def check_prediction(prediction: Prediction) -> dict[str, Finding]:
     facts = facts_of(prediction, watch)
     found = {kind: at_sensitivity(check.judge(facts), facts) for kind, check in registry().items()}
     found |= custom_findings(prediction, facts)
-    touched = [
-        incident for kind, finding in found.items() if (incident := follow(prediction, kind, finding)) is not None
-    ]
-    touched += close_orphans(prediction, set(found))
-    for incident in Incident.objects.select_for_update().filter(id__in={one.id for one in touched}).order_by("id"):
-        settle(incident, prediction)
+    touched = {incident.id for incident in follow_all(prediction, found)}
+    if touched:
+        for incident in Incident.objects.select_for_update().filter(id__in=touched).order_by("id"):
+            settle(incident, prediction)
     watch.findings = {
         kind: {"failing": finding.failing, "sees": finding.sees, "severity": finding.severity}
         for kind, finding in found.items()

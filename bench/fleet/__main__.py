@@ -121,6 +121,7 @@ def _tell(title: str, night: Night, size: int) -> None:
     )
     for name, seconds in night.stages.items():
         print(f"  {name:10s} {len(seconds):6,} times, {spread(seconds)} ms (p50/p95/max), {sum(seconds):,.0f} s in all")
+    print("  processor  " + ", ".join(f"{part} {used:,.0f} s" for part, used in night.processor.items()))
     print(
         f"  waited     {spread(night.waits)} ms; memory of the processes {min(night.megabytes):,.0f} to {max(night.megabytes):,.0f} MB",
         flush=True,

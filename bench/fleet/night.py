@@ -37,6 +37,7 @@ class Night:
     stages: dict[str, list[float]]
     waits: list[float]
     megabytes: list[float] = field(default_factory=list)
+    processor: dict[str, float] = field(default_factory=dict)
 
     def total(self, *names: str) -> float:
         return sum(sum(self.stages.get(name, [])) for name in names)
@@ -74,22 +75,54 @@ class Workers:
         return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
 
 
+PARTS = {
+    "work interactive": "workers",
+    "manage.py clock": "clock",
+    "postgres": "database",
+    "bench.fleet.feed": "web addresses",
+}
+
+
+def processor_seconds() -> dict[str, float]:
+    """What each part of the installation has used so far."""
+    found = dict.fromkeys(PARTS.values(), 0.0)
+    for folder in Path("/proc").iterdir():
+        try:
+            command = (
+                (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if folder.name.isdigit()
+                else ""
+            )
+            part = next((part for words, part in PARTS.items() if words in command), None)
+            if part:
+                user, system = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
+                found[part] += (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        except OSError:
+            continue
+    return found
+
+
 def run_night(owner_url: str, workers: Workers) -> Night:
     """Make every source due and wait until nothing is left to do."""
     with psycopg.connect(owner_url, autocommit=True) as connection:
         began_at = connection.execute("SELECT now()").fetchone()[0]
-        began, memory = time.monotonic(), []
+        began, memory, before = time.monotonic(), [], processor_seconds()
         connection.execute("UPDATE datasets_source SET next_run_at = now()")
         while not _is_over(connection, began_at):
             memory.append(workers.megabytes())
             assert time.monotonic() - began < PATIENCE_SECONDS, connection.execute(OPEN, {"began": began_at}).fetchone()
             time.sleep(1)
-        seconds = time.monotonic() - began
+        seconds, after = time.monotonic() - began, processor_seconds()
         failed = connection.execute(
             "SELECT kind, error FROM runs_run WHERE created_at >= %s AND state = 'failed' LIMIT 3", [began_at]
         ).fetchall()
         assert not failed, failed
-        return Night(seconds, *_stages(connection.execute(STAGES, [began_at]).fetchall()), memory)
+        return Night(
+            seconds,
+            *_stages(connection.execute(STAGES, [began_at]).fetchall()),
+            memory,
+            {part: after[part] - before[part] for part in after},
+        )
 
 
 def _is_over(connection: psycopg.Connection, began: object) -> bool:

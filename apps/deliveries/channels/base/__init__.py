@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from apps.datasets.connectors.base import Setting
 from apps.deliveries.models import Delivery
 from apps.deliveries.selection import Which
-from apps.outbox.models import Sending
+from apps.outbox.models import Attempt, Sending
 from apps.predictions.models import Prediction
 from apps.runs.lease import Work
 from apps.scoring.models import ScoringRun
@@ -43,6 +43,7 @@ class Parcel:
     work: Work
     delivery: Delivery
     sending: Sending
+    attempt: Attempt
     prediction: Prediction
     workspace: Workspace
     run: ScoringRun | None

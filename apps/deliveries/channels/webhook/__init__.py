@@ -62,32 +62,35 @@ class Webhook(Channel):
         return f"It works: {self.place} answered {status}."
 
     def send(self, parcel: Parcel) -> Receipt:
-        self._prepare(parcel)
-        with parcel.work.fenced():
-            payloads = Payload.objects.filter(sending=parcel.sending)
-            waiting = list(payloads.filter(acknowledged_at=None).order_by("number"))
-            expected, messages = sum(payloads.values_list("records", flat=True)), payloads.count()
+        waiting = self._prepared(parcel)
         for payload in waiting:
             parcel.work.check()
             self._post(f"{parcel.sending.event_id}-{payload.number}", payload.body)
-            with parcel.work.fenced():
-                Payload.objects.filter(id=payload.id).update(acknowledged_at=timezone.now())
+            if payload is not waiting[-1]:
+                with parcel.work.fenced():
+                    _acknowledge(payload)
+        expected, messages = parcel.sending.facts["prepared"]
         words = f"{messages:,} message{'s' if messages != 1 else ''} taken." if messages else "Nothing to tell."
-        return Receipt(expected, expected, words, {"messages": messages})
+        # The last one is noted with the arrival of all.
+        return Receipt(
+            expected, expected, words, {"messages": messages}, lambda: [_acknowledge(one) for one in waiting[-1:]]
+        )
 
-    def _prepare(self, parcel: Parcel) -> None:
-        """Write the messages once; every attempt sends the same ones."""
-        if parcel.sending.facts.get("prepared"):
-            return
-        bodies = self._bodies(parcel)
+    def _prepared(self, parcel: Parcel) -> list[Payload]:
+        """The messages nobody has taken yet. They are written once; every attempt sends the same ones."""
+        sending = parcel.sending
+        if sending.facts.get("prepared"):
+            with parcel.work.fenced():
+                return list(Payload.objects.filter(sending=sending, acknowledged_at=None).order_by("number"))
+        made = [
+            Payload(sending=sending, number=number, body=body, records=self.records_in(body))
+            for number, body in enumerate(self._bodies(parcel), start=1)
+        ]
         with parcel.work.fenced():
-            Payload.objects.filter(sending=parcel.sending).delete()
-            Payload.objects.bulk_create(
-                Payload(sending=parcel.sending, number=number, body=body, records=self.records_in(body))
-                for number, body in enumerate(bodies, start=1)
-            )
-            parcel.sending.facts["prepared"] = True
-            parcel.sending.save(update_fields=["facts"])
+            Payload.objects.bulk_create(made)
+            sending.facts["prepared"] = [sum(one.records for one in made), len(made)]
+            sending.save(update_fields=["facts"])
+        return made
 
     def records_in(self, body: dict[str, Any]) -> int:
         """How many records a message tells about."""
@@ -143,6 +146,10 @@ class Webhook(Channel):
             raise Undeliverable(f"{self.place} says it wants no more messages (410).", stop=True)
         said = " ".join(answer[:160].decode("utf-8", "replace").split())
         raise OutboundProblem(f"{self.place} answered {status}{f': {said}' if said else ''}.")
+
+
+def _acknowledge(payload: Payload) -> None:
+    Payload.objects.filter(id=payload.id).update(acknowledged_at=timezone.now())
 
 
 def sign(secret: str, message_id: str, moment: int, content: bytes) -> str:
