@@ -303,7 +303,9 @@ def _swapped(
     changes = []
     for known in strangers:
         for other in strangers:
-            agreed = same.agreement(known, arriving[other]) if other != known else None
+            if other == known or not same.may_agree(known, arriving[other]):
+                continue
+            agreed = same.agreement(known, arriving[other])
             if agreed is not None and agreed[0] >= SAME_VALUES:
                 words = f"The values of {known} now stand under {other}."
                 changes.append(Change("swapped", known, words, held=True, arrived=arriving[other]))

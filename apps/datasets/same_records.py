@@ -11,6 +11,7 @@ from einstein.ml.columns import text_codes
 from einstein.ml.types.base import clean_text
 
 FEWEST_COMPARED = 20
+GLANCED = 64  # records: of fields that agree in four of five, fewer than half agree once in ten million times
 
 
 class SameRecords:
@@ -22,23 +23,33 @@ class SameRecords:
         shared = [name for name in known if name in came]
         self._rows_before = np.array([known[name] for name in shared], dtype=int)
         self._rows_sample = np.array([came[name] for name in shared], dtype=int)
-        self._levels_before = cache(lambda name: _coded(before[name], self._rows_before))
-        self._levels_sample = cache(lambda name: _coded(sample[name], self._rows_sample))
+        self._numbers: dict[str, int] = {}  # of every value seen, the same in all fields
+        self.of_before = cache(lambda name: self._numbered(before[name], self._rows_before))
+        self.of_sample = cache(lambda name: self._numbered(sample[name], self._rows_sample))
 
     def agreement(self, name: str, came: str) -> tuple[float, int, int] | None:
         """(Cohen's kappa, records that agree, records compared) of a field of `before` and one of `sample`; None when that says nothing."""
         if len(self._rows_before) < FEWEST_COMPARED:
             return None
-        places: dict[str, int] = {}
-        one, two = (
-            np.array([places.setdefault(value, len(places)) for value in levels])[codes]
-            for codes, levels in (self._levels_before(name), self._levels_sample(came))
-        )
-        shares, others = (np.bincount(field, minlength=len(places)) / len(one) for field in (one, two))
+        one, two = self.of_before(name), self.of_sample(came)
+        shares, others = (np.bincount(field, minlength=len(self._numbers)) / len(one) for field in (one, two))
         if np.count_nonzero(shares) < 2:
             return None
         same, chance = int((one == two).sum()), float(shares @ others)
         return (same / len(one) - chance) / (1 - chance), same, len(one)
+
+    def may_agree(self, name: str, came: str) -> bool:
+        """Whether two fields hold the same in half of the first records; asked before the dearer question, as pairs are many."""
+        one, two = self.of_before(name)[:GLANCED], self.of_sample(came)[:GLANCED]
+        return bool(len(one)) and float((one == two).mean()) >= 0.5
+
+    def _numbered(self, values: pd.Series, rows: np.ndarray) -> np.ndarray:
+        """Each of some rows' value as a number, (rows,); blank is a value like others."""
+        codes, levels = text_codes(values)
+        numbers = np.array(
+            [self._numbers.setdefault(value, len(self._numbers)) for value in (*map(_plain, levels), "")]
+        )
+        return numbers[codes[rows]]
 
 
 def _places(keys: pd.Series) -> dict[str, int]:
@@ -48,12 +59,6 @@ def _places(keys: pd.Series) -> dict[str, int]:
         if key is not None:
             found.setdefault(key, row)
     return found
-
-
-def _coded(values: pd.Series, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """(codes, levels) of some rows; blank is a level of its own, the last one, which -1 points to."""
-    codes, levels = text_codes(values)
-    return codes[rows], [*map(_plain, levels), ""]
 
 
 def _plain(text: str) -> str:
