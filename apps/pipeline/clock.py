@@ -28,6 +28,7 @@ from apps.pipeline.story import (
     plan_due_scoring,
 )
 from apps.runs.queue import dispatch_due, recover_expired
+from apps.workspaces.erase import erase_due
 
 logger = logging.getLogger("einstein.clock")
 BATCH = 200
@@ -43,6 +44,7 @@ def run_clock(stop: threading.Event) -> None:
         ("tell", tell_due, min(1.0, settings.CHECK_SECONDS / 4)),
         ("installation", check_installation, min(10.0, settings.CHECK_SECONDS)),
         ("mail", send_due, 1.0),
+        ("erase", erase_due, 60.0),
     ]
     threads = [
         threading.Thread(target=_repeat, args=(name, duty, pause, stop), name=name) for name, duty, pause in duties

@@ -55,6 +55,12 @@ class Workspace(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     timezone = models.CharField(max_length=64, default="UTC")
     created_at = models.DateTimeField(auto_now_add=True)
+    erase_at = models.DateTimeField(null=True)  # asked for by an admin
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["erase_at"], condition=models.Q(erase_at__isnull=False), name="workspaces_to_erase")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -62,6 +68,15 @@ class Workspace(models.Model):
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(self.timezone)
+
+
+class Erasure(models.Model):
+    """The proof that a workspace was erased: its number, which is never given again, when, and how many rows went. No name, no person."""
+
+    workspace_number = models.BigIntegerField(unique=True)
+    asked_for = models.DateTimeField()
+    rows = models.BigIntegerField()
+    erased_at = models.DateTimeField(db_index=True)
 
 
 class Membership(TenantModel):

@@ -19,4 +19,6 @@ inside = [
     path("settings/keys/<int:key_id>/revoke/", views.revoke, name="revoke_key"),
     path("settings/audit/", views.audit_trail, name="audit_trail"),
     path("settings/workspace/", views.workspace_settings, name="workspace_settings"),
+    path("settings/workspace/erase/", views.erase_workspace, name="erase_workspace"),
+    path("settings/workspace/keep/", views.keep_workspace, name="keep_workspace"),
 ]

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from apps.workspaces import audit, people
+from apps.workspaces import audit, erase, people
 from apps.workspaces.access import admin, viewer
 from apps.workspaces.api_keys import create_key, revoke_key
 from apps.workspaces.forms import ApiKeyForm, InviteForm, NewWorkspaceForm, RoleForm, ThemeForm, WorkspaceForm
@@ -157,3 +157,24 @@ def workspace_settings(request: HttpRequest) -> HttpResponse:
         audit.record(request.user, "workspace changed", workspace.name, timezone=workspace.timezone)
         return redirect("workspace_settings", workspace.slug)
     return render(request, "workspaces/settings.html", {"section": "settings", "tab": "workspace", "form": form})
+
+
+@admin
+@require_POST
+def erase_workspace(request: HttpRequest) -> HttpResponse:
+    try:
+        erase.plan_erasure(request.workspace, request.user, request.POST.get("name", ""))
+    except people.PeopleError as refusal:
+        messages.error(request, str(refusal), extra_tags="bad")
+    return redirect("workspace_settings", request.workspace.slug)
+
+
+@admin
+@require_POST
+def keep_workspace(request: HttpRequest) -> HttpResponse:
+    try:
+        erase.keep_workspace(request.workspace, request.user)
+        messages.success(request, "The workspace stays. Nothing was removed.", extra_tags="good")
+    except people.PeopleError as refusal:
+        messages.error(request, str(refusal), extra_tags="bad")
+    return redirect("workspace_settings", request.workspace.slug)
