@@ -27,6 +27,7 @@ class Arrived:
     position: dict[str, Any] | None = None  # of the source, kept together with the snapshot
     fresh: bool = False  # with changes only: none of them is as it was before
     accepted: HeldTable | None = None
+    erased: int = 0  # records of the dataset that were known to be erased when it came
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Taken:
     changed: int | None = None
     gone: int | None = None
     said: list[str] = field(default_factory=list)
+    left_out: int = 0  # records that somebody had erased
 
 
 def note_outcome(work: Work, taken: Taken) -> None:

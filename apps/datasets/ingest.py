@@ -26,7 +26,10 @@ def ingest(work: Work, needed: Iterable[str] = ()) -> Taken:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "table.parquet"
         report = _read(upload, target)
-        return take_in(work, upload.dataset_id, Arrived(target, report, upload.filename, upload=upload), needed)
+        taken = take_in(work, upload.dataset_id, Arrived(target, report, upload.filename, upload=upload), needed)
+    if taken.left_out:
+        storage.delete(upload.storage_key)  # it holds what was erased
+    return taken
 
 
 def _read(upload: Upload, target: Path) -> ReadReport:

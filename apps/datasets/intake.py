@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from apps.datasets import chain, difference
 from apps.datasets.arrival import Arrived, Taken, note_outcome
 from apps.datasets.contract import Match, Promised, judge_rows, letters_of, match
 from apps.datasets.held import hold
+from apps.datasets.kept_out import marks_of, without_erased
 from apps.datasets.models import Dataset, Enrichment, Field, HeldTable, Snapshot, Source
 from apps.datasets.records import newest_snapshot
 from apps.runs.lease import Work, WorkFailed
@@ -33,7 +34,7 @@ MOST_TRIES = 3
 
 
 class MovedOn(Exception):
-    """Another snapshot was kept meanwhile; a difference to the one before it would be wrong."""
+    """Another snapshot was kept meanwhile, so a difference to the one before it would be wrong; or a record was erased that is in this one."""
 
 
 def take_in(work: Work, dataset_id: int, arrived: Arrived, needed: Iterable[str] = ()) -> Taken:
@@ -52,7 +53,7 @@ def _take_in_once(work: Work, dataset_id: int, arrived: Arrived, needed: set[str
         before = newest_snapshot(dataset)
         if not arrived.report.rows and not arrived.changes_only:
             raise WorkFailed(f"{arrived.origin} holds no records.")
-        fields = list(Field.objects.filter(dataset=dataset))
+        fields, marks = list(Field.objects.filter(dataset=dataset)), marks_of(dataset)
     with tempfile.TemporaryDirectory(prefix="einstein-intake-") as made:
         folder = Path(made)
         matched = _matched(work, dataset, before, fields, arrived, needed)
@@ -64,10 +65,17 @@ def _take_in_once(work: Work, dataset_id: int, arrived: Arrived, needed: set[str
                 f"The file has no field {dataset.key_field}, which names the records of {dataset.name}. "
                 "Add it to the file, or pick another key field first."
             )
+        left_out = 0
+        if dataset.key_field:
+            path, left_out = without_erased(path, dataset.key_field, dataset.id, marks, folder)
+        report = replace(arrived.report, rows=arrived.report.rows - left_out)
+        arrived = replace(arrived, report=report, erased=len(marks))
         kept = _as_snapshot(work, dataset, before, path, names, arrived, folder)
         if kept is None:
-            return _note_unchanged(work, dataset, arrived)
-        return _keep(work, dataset, before, kept, names, arrived, matched, fields)
+            taken = _note_unchanged(work, dataset, arrived)
+        else:
+            taken = _keep(work, dataset, before, kept, names, arrived, matched, fields)
+        return replace(taken, left_out=left_out)
 
 
 def _matched(
@@ -266,7 +274,9 @@ def _keep(
     with work.fenced():
         dataset = Dataset.objects.select_for_update().get(id=dataset.id)
         newest = newest_snapshot(dataset)
-        if (newest.id if newest else None) != (before.id if before else None):
+        if (newest.id if newest else None) != (before.id if before else None) or len(
+            marks_of(dataset)
+        ) != arrived.erased:
             raise MovedOn
         if looks is not None and not dataset.key_field:
             _choose_key(dataset, looks, kept)

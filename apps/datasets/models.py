@@ -175,6 +175,17 @@ class HeldTable(TenantModel):
         ]
 
 
+class ErasedRecord(TenantModel):
+    """A record that somebody erased, by the mark of its key (apps/datasets/kept_out.py): it is left out when it comes again."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="+")
+    mark = models.CharField(max_length=64)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["dataset", "mark"], name="one_mark_per_erased_record")]
+
+
 class PushedBatch(TenantModel):
     """Records that another program sent, as they came. Kept until they are laid over the dataset, and afterwards as what was said."""
 

@@ -146,6 +146,9 @@ def take_pushed(work: Work, needed: Iterable[str] = ()) -> Taken:
         _settle(work, batches, "refused", str(problem))
         raise
     _settle(work, batches, "held" if taken.result == "held" else "taken", " ".join(taken.said), taken.number)
+    if taken.left_out:  # they hold what was erased
+        for batch in batches:
+            storage.delete(batch.storage_key)
     return taken
 
 

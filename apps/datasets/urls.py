@@ -29,4 +29,5 @@ urlpatterns = [
     path("datasets/<int:dataset_id>/source/pause/", source_views.pause, name="pause_source"),
     path("datasets/<int:dataset_id>/held/<int:held_id>/", source_views.decide, name="decide_held"),
     path("datasets/<int:dataset_id>/change/", views.change, name="change_dataset"),
+    path("datasets/<int:dataset_id>/erase/", views.erase_record, name="erase_record"),
 ]

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_POST
 from apps.datasets import fields as decisions
 from apps.datasets import lifecycle
 from apps.datasets.compare import compare_snapshots
-from apps.datasets.models import DUPLICATE_POLICIES, Dataset, Field, Snapshot, Source
+from apps.datasets.forget import plan_forgetting
+from apps.datasets.models import DUPLICATE_POLICIES, Dataset, ErasedRecord, Field, Snapshot, Source
 from apps.datasets.queries import (
     dataset_list,
     deleted_datasets,
@@ -25,10 +26,12 @@ from apps.datasets.queries import (
 from apps.datasets.records import newest_snapshot
 from apps.datasets.upload import UploadRefused, receive
 from apps.runs.models import Run
-from apps.workspaces.access import builder, viewer
+from apps.runs.queue import latest
+from apps.workspaces.access import admin, builder, viewer
 from einstein.ml.types import registry
 
 FIELDS_A_PAGE = 60
+ERASURES_SHOWN = 50
 
 
 @viewer
@@ -160,3 +163,22 @@ def change(request: HttpRequest, dataset_id: int) -> HttpResponse:
     if found.state == "deleted":
         return redirect("datasets", request.workspace.slug)
     return redirect("dataset", request.workspace.slug, dataset_id)
+
+
+@admin
+def erase_record(request: HttpRequest, dataset_id: int) -> HttpResponse:
+    """Ask for one record to be erased from every copy, and see how the last asking went."""
+    found = get_object_or_404(Dataset, id=dataset_id)
+    made, problem = enrichment_of(found), ""
+    if request.method == "POST" and made is None and found.key_field:
+        key = request.POST.get("key", "").strip()
+        if key and key == request.POST.get("again", "").strip():
+            plan_forgetting(found, key, request.user)
+            return redirect("erase_record", request.workspace.slug, dataset_id)
+        problem = f"Type the {found.key_field} twice, the same each time."
+    erased = ErasedRecord.objects.filter(dataset=found)
+    context = {
+        "section": "datasets", "dataset": found, "made": made, "problem": problem, "run": latest("forget", found.id),
+        "count": erased.count(), "erased": erased.order_by("-id")[:ERASURES_SHOWN],
+    }  # fmt: skip
+    return render(request, "datasets/erase.html", context)

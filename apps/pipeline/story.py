@@ -17,11 +17,13 @@ from django.utils import timezone
 from apps.datasets.arrival import Taken
 from apps.datasets.enrich import enrich, joined_fields, remake_followers
 from apps.datasets.enrich import plan_retry as plan_making_again
+from apps.datasets.forget import forget_records, forget_the_key
 from apps.datasets.ingest import ingest
 from apps.datasets.models import Enrichment, Source
 from apps.datasets.push import take_pushed, try_again_later
 from apps.datasets.refresh import accept_held, plan_retry, refresh
 from apps.deliveries.deliver import deliver, dry_run
+from apps.deliveries.forget import forget_deliveries
 from apps.deliveries.models import Delivery
 from apps.deliveries.plan import plan, plan_alert, plan_run
 from apps.monitoring.models import Alert, Watch
@@ -33,6 +35,7 @@ from apps.predictions.train import ChildKilled, mark_failed, train
 from apps.runs.lease import Cancelled, LeaseLost, Work, WorkFailed, heartbeat
 from apps.runs.models import Run
 from apps.runs.queue import MOST_ATTEMPTS, enqueue
+from apps.scoring.forget import forget_scores
 from apps.scoring.score import newest_run, score_prediction
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
@@ -92,9 +95,23 @@ def score_and_observe(work: Work) -> None:
     observe(work, scored)
 
 
+def forget_record(work: Work) -> None:
+    """One record, out of every copy; the Run itself forgets its key last."""
+    key = work.params["key"]
+    datasets = forget_records(work, key)
+    with workspace_scope(work.workspace_id):
+        predictions = list(Prediction.objects.filter(dataset__in=datasets).values_list("id", flat=True))
+    work.stage("Erase its scores")
+    forget_scores(work, predictions, key)
+    work.stage("Erase what was kept to deliver it")
+    told = forget_deliveries(work, predictions, key)
+    with work.fenced():
+        Run.objects.filter(id=work.run_id).update(params={}, outcome={"told": told})
+
+
 KINDS: dict[str, Callable[[Work], None]] = {
     "ingest": read_upload, "refresh": read_source, "accept": take_held, "train": train, "score": score_and_observe, "deliver": deliver,
-    "dry_run": dry_run, "push": read_pushed, "enrich": read_related,
+    "dry_run": dry_run, "push": read_pushed, "enrich": read_related, "forget": forget_record,
 }  # fmt: skip
 
 
@@ -157,6 +174,8 @@ def after_failure(workspace_id: int, run_id: int) -> None:
         plan_making_again(workspace_id, run)
     if run.kind == "push" and run.state == "failed":
         try_again_later(workspace_id, run.subject_id)
+    if run.kind == "forget":
+        forget_the_key(workspace_id, run_id)
 
 
 def plan_due_scoring(workspace_id: int, prediction_id: int) -> None:

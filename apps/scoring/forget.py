@@ -1,0 +1,18 @@
+"""Erasing one record's scores, from the newest ones and from every run before."""
+
+from __future__ import annotations
+
+from apps.datasets.forget import rewritten
+from apps.runs.lease import Work
+from apps.scoring.models import Outcome, Score, ScoringRun
+
+
+def forget_scores(work: Work, predictions: list[int], key: str) -> None:
+    """Safe to run twice. Counts and distributions of runs stay: they name nobody."""
+    with work.fenced():
+        Score.objects.filter(prediction_id__in=predictions, key=key).delete()
+        Outcome.objects.filter(prediction_id__in=predictions, key=key).delete()
+        runs = list(ScoringRun.objects.filter(prediction_id__in=predictions).values_list("history_key", flat=True))
+    for history_key in runs:
+        work.check()
+        rewritten(history_key, "key", key)
