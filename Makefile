@@ -25,6 +25,7 @@ lint: .venv/dev
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/djlint templates --lint --quiet
+	$(BIN)/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml apps einstein manage.py
 
 bench: bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages
 

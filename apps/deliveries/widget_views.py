@@ -252,6 +252,7 @@ def widget_frame(request: HttpRequest, key: str) -> HttpResponse:
         raise Http404 from None
     response = render(request, "deliveries/frame.html", {"frame": key})
     response.xframe_options_exempt = True
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"  # pages that isolate themselves may show it too
     response["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; frame-ancestors {' '.join(origins)}"
     )

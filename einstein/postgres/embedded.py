@@ -206,7 +206,8 @@ def _installation(var: Path) -> str:
 
 
 def _short_socket_dir(home: Path) -> Path:
-    short = Path("/tmp") / ("einstein-" + hashlib.sha256(str(home).encode()).hexdigest()[:10])  # noqa: S108 the owner is checked below
+    name = f"einstein-{hashlib.sha256(str(home).encode()).hexdigest()[:10]}"
+    short = Path("/tmp") / name  # noqa: S108  # nosec B108
     short.mkdir(mode=0o700, exist_ok=True)
     if short.stat().st_uid != os.geteuid() or stat.S_IMODE(short.stat().st_mode) != 0o700:
         raise RuntimeError(f"{short} belongs to somebody else. Remove it, or move the project to a shorter path.")

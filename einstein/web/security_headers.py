@@ -11,7 +11,7 @@ POLICY = (
 
 
 class SecurityHeaders:
-    """Sets the Content-Security-Policy and the permissions policy unless the view set its own."""
+    """Sets what a view did not set itself: what may run, what may be asked of the device, and that other sites may embed nothing."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -20,4 +20,5 @@ class SecurityHeaders:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         return response

@@ -94,7 +94,7 @@ class S3(FileConnector):
             if answer.status != 200:
                 raise SourceProblem(self._meaning(answer))
             try:
-                return ElementTree.fromstring(answer.body())  # noqa: S314 expat 2.4.1 and later limits entity expansion
+                return ElementTree.fromstring(answer.body())  # expat 2.4.1 and later limits entity expansion  # noqa: S314  # nosec B314
             except ElementTree.ParseError as error:
                 raise SourceProblem(f"{urlsplit(url).hostname} does not answer like S3. Check the address.") from error
 
@@ -112,7 +112,7 @@ class S3(FileConnector):
 
 def _meaning_of(body: bytes, status: int, bucket: str) -> str:
     try:
-        codes = [entry.text or "" for entry in ElementTree.fromstring(body).iter() if _tag(entry) == "Code"]  # noqa: S314 as above
+        codes = [entry.text or "" for entry in ElementTree.fromstring(body).iter() if _tag(entry) == "Code"]  # as above  # noqa: S314  # nosec B314
     except ElementTree.ParseError:
         codes = []
     code = codes[0] if codes else ""
