@@ -37,7 +37,7 @@ INSIDE = {
     "delivery-held": "predictions/{p}/deliveries/{held}/", "source-rest": "sources/rest/", "source-salesforce": "sources/new/salesforce/", "related": "datasets/{d}/related/", "join": "datasets/{d}/related/{o}/",
     "made-source": "datasets/{made}/source/", "made-related": "datasets/{made}/related/", "prediction-new": "predictions/new/",
     "wizard-template": "predictions/{t}/wizard/question/", "wizard-parts": "predictions/{t}/wizard/data/",
-    "source-pushed": "datasets/{push}/source/",
+    "source-pushed": "datasets/{push}/source/", "erase-record": "datasets/{d}/erase/",
     "widget": "predictions/{p}/widgets/{w}/", "prediction-settings": "predictions/{p}/settings/",
     "wizard-question": "predictions/{p}/wizard/question/", "wizard-data": "predictions/{p}/wizard/data/",
     "wizard-outcome": "predictions/{p}/wizard/outcome/", "wizard-records": "predictions/{p}/wizard/records/",
