@@ -8,8 +8,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.datasets.models import Dataset, Enrichment, HeldTable, PushedBatch, Source
 from apps.deliveries.models import Delivery, Widget
-from apps.monitoring.models import Alert, Incident
-from apps.outbox.models import Sending
+from apps.monitoring.models import Alert, CustomCheck, Incident, Recipient
+from apps.outbox.models import RefusedAddress, Sending
 from apps.predictions.models import ModelVersion, Prediction
 from apps.workspaces.models import ApiKey, Invitation, Membership
 from apps.workspaces.scope import NoWorkspace, workspace_scope
@@ -214,6 +214,79 @@ def test_lesser_roles_get_403_where_they_may_not_and_nothing_changes(client, wor
                 refused += 1
     assert refused > 10
     assert counts(workspace.id) == before
+
+
+def test_another_workspaces_numbers_in_forms_do_nothing(client, owner, scored, elsewhere, foreign_objects):
+    workspace, theirs = scored.workspace, foreign_objects
+    with workspace_scope(elsewhere.id):
+        their_prediction = Prediction.objects.get(id=theirs["prediction_id"])
+        check = CustomCheck.objects.create(prediction=their_prediction, metric="records", limit=1)
+        refused = RefusedAddress.objects.create(email="a@b.example")
+        recipient = Recipient.objects.create(email="a@b.example")
+    before, client = counts(elsewhere.id), logged_in(client, owner)
+    settings = f"/w/{workspace.slug}/predictions/{scored.id}/monitoring/settings/"
+    for address, body in (
+        (f"/w/{workspace.slug}/predictions/new/", {"dataset": theirs["dataset_id"]}),
+        (f"/w/{workspace.slug}/predictions/{scored.id}/wizard/data/", {"dataset": theirs["dataset_id"]}),
+        (settings, {"part": "remove_check", "id": check.id}),
+        (settings, {"part": "remove_recipient", "id": recipient.id}),
+        (settings, {"part": "reach_again", "id": refused.id}),
+        (f"/w/{workspace.slug}/datasets/{scored.dataset_id}/change/", {"action": "delete", "workspace": elsewhere.id, "workspace_id": elsewhere.id, "id": theirs["dataset_id"]}),
+    ):  # fmt: skip
+        assert client.post(address, body).status_code in {200, 302, 400}, address
+    assert counts(elsewhere.id) == before
+    with workspace_scope(elsewhere.id):
+        assert Dataset.objects.get(id=theirs["dataset_id"]).state == "active"
+    with workspace_scope(workspace.id):
+        assert not Prediction.objects.filter(dataset_id=theirs["dataset_id"]).exists()
+
+
+def test_another_workspaces_number_in_a_header_changes_nothing(client, owner, workspace, elsewhere, foreign_objects):
+    from apps.workspaces.api_keys import create_key
+
+    with workspace_scope(workspace.id):
+        _, plain = create_key(owner, "Ours", "all")
+    forged = {name: str(value) for value in (elsewhere.id, elsewhere.slug) for name in (
+        "X-Workspace", "X-Workspace-Id", "X-Tenant", "X-Forwarded-Host", "X-Original-URL", "X-Rewrite-URL")}  # fmt: skip
+    logged_in(client, owner)
+    page = client.get(f"/w/{workspace.slug}/datasets/", headers=forged)
+    listed = client.get("/api/v1/predictions/", headers=forged | {"Authorization": f"Bearer {plain}"})
+    assert "Theirs" not in page.content.decode() + listed.content.decode()
+    assert client.get(f"/w/{elsewhere.slug}/", headers=forged | {"X-Workspace": workspace.slug}).status_code == 404
+
+
+def test_a_signed_link_of_one_workspace_opens_nothing_of_another_however_it_is_changed(
+    client, elsewhere, foreign_objects, workspace
+):
+    from apps.monitoring.links import answer_url
+
+    with workspace_scope(elsewhere.id):
+        incident = Incident.objects.get(id=foreign_objects["incident_id"])
+        good = answer_url(incident, "a@b.example")
+    path = good[good.index("/", 8) :]
+    for place in range(len(path) - 30, len(path) - 1, 3):
+        changed = path[:place] + ("A" if path[place] != "A" else "B") + path[place + 1 :]
+        answer = client.get(changed)
+        assert answer.status_code in {404, 410, 400}, (place, answer.status_code)
+        assert "Theirs" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("key", ["w/1/../2/models/x", "../etc/passwd", "w/1/models/../../../x"])
+def test_a_path_of_a_file_cannot_climb_out_of_its_workspace(key):
+    from einstein import storage
+
+    for deed in (
+        storage.delete,
+        lambda name: storage.put_bytes(b"x", name),
+        lambda name: storage.local_copy(name).__enter__(),
+    ):
+        with pytest.raises(ValueError, match="may not climb"):
+            deed(key)
+
+
+def logged_in(client, person):
+    client.force_login(person)
+    return client
 
 
 def test_every_workspace_route_names_the_role_it_needs(db):
