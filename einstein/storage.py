@@ -75,10 +75,21 @@ def probe() -> None:
 
 
 def all_keys() -> list[str]:
-    """Every stored file's key; what is being written is none yet."""
-    filesystem, home = _locate("w")
+    """Every stored file's key."""
+    return keys_below("w")
+
+
+def keys_below(key: str) -> list[str]:
+    """The keys of all files below a folder; what is being written is none yet."""
+    filesystem, home = _locate(key)
     found = filesystem.find(home) if filesystem.exists(home) else []
-    return sorted(f"w{name.removeprefix(home)}" for name in found if ".partial-" not in name)
+    return sorted(f"{key}{name.removeprefix(home)}" for name in found if ".partial-" not in name)
+
+
+def size_below(key: str) -> int:
+    """Bytes of all files below a folder."""
+    filesystem, home = _locate(key)
+    return sum(file["size"] for file in filesystem.find(home, detail=True).values()) if filesystem.exists(home) else 0
 
 
 def sha256_of(path: Path) -> str:

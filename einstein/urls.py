@@ -24,6 +24,7 @@ inside = [
     path("", include("apps.scoring.urls")),
     path("", include("apps.deliveries.urls")),
     path("", include("apps.monitoring.urls")),
+    path("", include("apps.pipeline.urls")),
 ]
 
 urlpatterns = [

@@ -11,6 +11,7 @@ from apps.deliveries.models import Delivery, Widget
 from apps.monitoring.models import Alert, CustomCheck, Incident, Recipient
 from apps.outbox.models import RefusedAddress, Sending
 from apps.predictions.models import ModelVersion, Prediction
+from apps.runs.models import Run
 from apps.workspaces.models import ApiKey, Invitation, Membership
 from apps.workspaces.scope import NoWorkspace, workspace_scope
 from apps.workspaces.tenancy import tenant_models
@@ -75,10 +76,13 @@ def foreign_objects(elsewhere, stranger):
         sending = Sending.objects.create(
             destination_id=delivery.id, subject_id=prediction.id, event="scores", event_id="e", dedupe_key="d"
         )
+        run = Run.objects.create(
+            kind="export", subject_id=elsewhere.id, state="succeeded", outcome={"key": "w/0/nothing", "bytes": 1}
+        )
     return {
         "dataset_id": dataset.id, "related_id": dataset.id, "prediction_id": prediction.id, "number": 1, "widget_id": widget.id, "incident_id": alert.id, "key_id": key.id,
         "invitation_id": invitation.id, "membership_id": membership.id, "field_id": 1, "key": "k", "step": "question",
-        "held_id": held.id, "kind": "postgresql", "delivery_id": delivery.id, "sending_id": sending.id, "form": "csv", "batch_id": batch.id,
+        "held_id": held.id, "kind": "postgresql", "delivery_id": delivery.id, "sending_id": sending.id, "form": "csv", "batch_id": batch.id, "run_id": run.id,
     }  # fmt: skip
 
 
@@ -193,6 +197,7 @@ def test_lesser_roles_get_403_where_they_may_not_and_nothing_changes(client, wor
             "held_id",
             "delivery_id",
             "sending_id",
+            "run_id",
         ],
         1,
     )

@@ -28,6 +28,7 @@ from apps.deliveries.models import Delivery
 from apps.deliveries.plan import plan, plan_alert, plan_run
 from apps.monitoring.models import Alert, Watch
 from apps.monitoring.observe import observe
+from apps.pipeline.export import export_workspace
 from apps.pipeline.schedules import next_slot
 from apps.predictions.models import Prediction
 from apps.predictions.queries import fields_in_use
@@ -111,7 +112,7 @@ def forget_record(work: Work) -> None:
 
 KINDS: dict[str, Callable[[Work], None]] = {
     "ingest": read_upload, "refresh": read_source, "accept": take_held, "train": train, "score": score_and_observe, "deliver": deliver,
-    "dry_run": dry_run, "push": read_pushed, "enrich": read_related, "forget": forget_record,
+    "dry_run": dry_run, "push": read_pushed, "enrich": read_related, "forget": forget_record, "export": export_workspace,
 }  # fmt: skip
 
 

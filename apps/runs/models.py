@@ -61,6 +61,7 @@ class Run(TenantModel):
                 name="runs_unnoticed",
             ),  # monitoring
             models.Index(fields=["ended_at"], name="runs_ended_lately"),  # the operators' console
+            models.Index(fields=["ended_at"], condition=Q(kind="export"), name="runs_exports"),  # to be removed
         ]
 
     @property
