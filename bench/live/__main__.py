@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--budget", type=float, default=60.0)
     options = parser.parse_args()
     begin()
-    plain, prediction, record, trees = _installed(options.budget)
+    _, _, plain, prediction, record, trees = installed(options.budget)
     header = {"Authorization": f"Bearer {plain}", "Content-Type": "application/json"}
     body = json.dumps({"records": [record], "reasons": 3})
     server = serve("bench.live.wsgi:application", PORT)
@@ -46,8 +46,8 @@ def main() -> int:
     return _report(measured, trees)
 
 
-def _installed(budget: float) -> tuple[str, int, dict, str]:
-    """(API key, prediction, a record, what the model is) of a workspace with a trained prediction."""
+def installed(budget: float) -> tuple[object, object, str, int, dict, str]:
+    """(a person, her workspace, an API key, a prediction, a record, what its model is)."""
     from apps.datasets.models import Dataset
     from apps.predictions.models import ModelVersion, Prediction
     from apps.workspaces.api_keys import create_key
@@ -77,7 +77,7 @@ def _installed(budget: float) -> tuple[str, int, dict, str]:
     record = {name: value for name, value in frame.iloc[7].items() if isinstance(value, str) and name != table.target}
     manifest = json.loads((folder / "manifest.json").read_text())
     trees = sum(count for _, count in manifest["explainer"].get("trees", []))
-    return plain, prediction.id, record, f"{len(manifest['members'])} members, {trees} trees explained"
+    return user, workspace, plain, prediction.id, record, f"{len(manifest['members'])} members, {trees} trees explained"
 
 
 def _one(path: str, body: str, header: dict[str, str]) -> dict:

@@ -29,7 +29,7 @@ def main() -> int:
     begin()
     user, workspace = workspace_of_its_own()
     prediction = big_workspace.fill(workspace, user)
-    cookie = _logged_in(user)
+    cookie = logged_in(user)
     paths = {name: f"/w/{workspace.slug}/{path.format(p=prediction)}" for name, path in PAGES.items()}
     failed = _judge_queries(workspace, user, paths)
     server = serve("bench.pages.wsgi:application", PORT)
@@ -41,11 +41,11 @@ def main() -> int:
     finally:
         server.terminate()
         server.wait(20)
-        _leave(workspace)
+        leave(workspace)
     return int(failed)
 
 
-def _logged_in(user: object) -> str:
+def logged_in(user: object) -> str:
     from django.test import Client
 
     client = Client()
@@ -115,7 +115,7 @@ def _times(path: str, cookie: str) -> tuple[np.ndarray, int]:
     return load(PORT, "GET", path, "", {"Cookie": cookie}, CALLS, CONNECTIONS)
 
 
-def _leave(workspace: object) -> None:
+def leave(workspace: object) -> None:
     """Nothing of it stays for the other benches to wade through."""
     from django.db import connection
 
