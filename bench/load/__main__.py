@@ -49,7 +49,7 @@ def main() -> int:
         server.terminate()
         server.wait(20)
         leave(workspace)
-    return int(any([_report(part, timed, options.seconds) for part, timed in found.items()]))
+    return int(sum(_report(part, timed, options.seconds) for part, timed in found.items()) > 0)
 
 
 def _started(part: str, facts: dict, seconds: int) -> subprocess.Popen:
