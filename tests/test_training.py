@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.pipeline.tasks import perform
 from apps.predictions.models import ModelVersion
 from apps.predictions.train import enable, start_training
 from apps.runs.models import Run
@@ -131,3 +132,41 @@ def test_a_stored_model_that_was_changed_is_refused_in_plain_words(scored, owner
     enqueue("score", scored.id)
     with pytest.raises(AssertionError, match="was changed since it was trained"):
         perform_runs()
+
+
+@pytest.fixture
+def trainer(tmp_path, churn_model, monkeypatch, draft):
+    """Have trainings done by a program that makes a model, says what it is told to say, and ends as it is told to end."""
+    from apps.predictions import train
+
+    def ends(script: str) -> Run:
+        program = tmp_path / "python"
+        program.write_text(f'#!/bin/sh\ncp -r {churn_model} "$4/model"\n{script}\n')
+        program.chmod(0o755)
+        monkeypatch.setattr(train.sys, "executable", str(program))
+        _, run = start_training(draft, None)
+        Run.objects.filter(id=run.id).update(state="dispatched")
+        perform(draft.workspace_id, run.id)
+        run.refresh_from_db()
+        return run
+
+    return ends
+
+
+def test_a_library_that_falls_after_the_model_is_complete_costs_nothing(trainer, draft):
+    run = trainer("""echo '{"done": {"hash": "x"}}'; kill -SEGV $$""")
+    assert (run.state, ModelVersion.objects.get(prediction=draft).state) == ("succeeded", "candidate")
+
+
+@pytest.mark.parametrize("name", ["SEGV", "ABRT", "KILL", "BUS"])
+def test_a_library_that_falls_half_way_is_tried_again_and_given_up_at_the_third_time(trainer, draft, name):
+    script = f"""echo '{{"stage": "Prepare"}}'; echo 'a library speaks'; printf '{{"prog'; kill -{name} $$"""
+    run = trainer(script)
+    assert (run.state, run.attempts) == ("queued", 1)
+    for attempt in (2, 3):
+        Run.objects.filter(id=run.id).update(state="dispatched")
+        perform(draft.workspace_id, run.id)
+        run.refresh_from_db()
+        assert run.attempts == attempt
+    assert run.state == "failed"
+    assert "broke off three times" in ModelVersion.objects.get(prediction=draft).failure

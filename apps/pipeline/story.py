@@ -159,7 +159,7 @@ def _try_again(work: Work) -> None:
     _end(
         work,
         "failed",
-        "The training was killed three times, probably because memory ran out. Use fewer fields, or ask your operator.",
+        "The training broke off three times, probably because memory ran out. Use fewer fields, or ask your operator.",
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import signal
 import subprocess
 import sys
@@ -29,6 +31,7 @@ from apps.workspaces.scope import workspace_scope
 from einstein import storage
 from einstein.ml.artifact import read_facts
 
+logger = logging.getLogger("einstein.train")
 POLL_SECONDS = 0.25
 
 
@@ -96,13 +99,14 @@ def _run_child(work: Work, home: Path) -> None:
     command = [sys.executable, "-m", "einstein.ml", "job", str(home)]
     with (home / "errors.txt").open("w+") as errors:
         child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=settings.BASE_DIR, preexec_fn=die_with_parent
-        )
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=settings.BASE_DIR, preexec_fn=die_with_parent,
+            env=os.environ | {"PYTHONFAULTHANDLER": "1"},  # says where, when a library falls
+        )  # fmt: skip
         done = threading.Event()
         listener = threading.Thread(target=_watch_lease, args=(work, child, done), daemon=True)
         listener.start()
         try:
-            _pass_on(work, child.stdout)
+            finished = _pass_on(work, child.stdout)
             status = child.wait()
         finally:
             done.set()
@@ -110,16 +114,26 @@ def _run_child(work: Work, home: Path) -> None:
             listener.join()
         work.check()
         errors.seek(0)
-        _judge(status, errors.read())
+        if not finished:
+            _judge(status, errors.read())
+        elif status:  # a library's threads may fall while Python leaves; the model was complete by then
+            logger.warning("run %s: the training process ended with %s after it was done", work.run_id, status)
 
 
-def _pass_on(work: Work, lines: IO[str]) -> None:
+def _pass_on(work: Work, lines: IO[str]) -> bool:
+    """Tell what the child tells; whether it said at last that the model is complete."""
+    finished = False
     for line in lines:
-        event: dict[str, Any] = json.loads(line)
+        try:
+            event: dict[str, Any] = json.loads(line)
+        except ValueError:  # a line that broke off with its process, or a library's own words
+            continue
+        finished |= "done" in event
         if "stage" in event:
             work.stage(event["stage"], event.get("detail", ""))
         if "progress" in event:
             _tell_progress(work, event["progress"])
+    return finished
 
 
 def _tell_progress(work: Work, counts: dict[str, Any]) -> None:
@@ -146,8 +160,10 @@ def _judge(status: int, errors: str) -> None:
         raise WorkFailed(errors.strip().splitlines()[-1])
     if status == -signal.SIGKILL:
         raise ChildKilled("the training process was killed, perhaps because memory ran out")
+    if status < 0:
+        raise ChildKilled(f"the training process fell with signal {-status}:\n{errors[-4000:]}")
     raise RuntimeError(f"the training process ended with {status}:\n{errors[-4000:]}")
 
 
 class ChildKilled(Exception):
-    """The training process was killed from outside; the Run is tried again."""
+    """The training process was killed from outside, or fell in a library's own code; the Run is tried again."""
