@@ -33,6 +33,7 @@ from einstein.ml.artifact import read_facts
 
 logger = logging.getLogger("einstein.train")
 POLL_SECONDS = 0.25
+NICE = 10  # of 19, the mildest (setpriority(2))
 
 
 def start_training(prediction: Prediction, user: User | None) -> tuple[ModelVersion, Run]:
@@ -99,7 +100,7 @@ def _run_child(work: Work, home: Path) -> None:
     command = [sys.executable, "-m", "einstein.ml", "job", str(home)]
     with (home / "errors.txt").open("w+") as errors:
         child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=settings.BASE_DIR, preexec_fn=die_with_parent,
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=settings.BASE_DIR, preexec_fn=_begin_child,
             env=os.environ | {"PYTHONFAULTHANDLER": "1"},  # says where, when a library falls
         )  # fmt: skip
         done = threading.Event()
@@ -118,6 +119,12 @@ def _run_child(work: Work, home: Path) -> None:
             _judge(status, errors.read())
         elif status:  # a library's threads may fall while Python leaves; the model was complete by then
             logger.warning("run %s: the training process ended with %s after it was done", work.run_id, status)
+
+
+def _begin_child() -> None:
+    """It uses what scoring and people leave over: a training takes as long as its budget says in any case."""
+    die_with_parent()
+    os.nice(NICE)
 
 
 def _pass_on(work: Work, lines: IO[str]) -> bool:

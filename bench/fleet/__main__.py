@@ -34,7 +34,7 @@ def main() -> int:
     options = parser.parse_args()
     sizes = [options.small or max(1, options.companies // 10), options.companies]
     models = train_all(VAR / "trained")
-    url, owner_url = _begin()
+    url, owner_url = begin()
     pools, names = companies.pools_of(models), list(dict.fromkeys(question.table for question in models))
     names = [names[number % len(names)] for number in range(sizes[-1])]
     feed = subprocess.Popen([sys.executable, "-m", "bench.fleet.feed", str(VAR / "feed"), str(PORT)], cwd=ROOT)
@@ -42,7 +42,7 @@ def main() -> int:
     try:
         for size in dict.fromkeys(sizes):
             companies.found(models, range(done, size), f"http://127.0.0.1:{PORT}")
-            workers = Workers()
+            workers = Workers("interactive")
             try:
                 companies.write_feed(pools, names[:size], VAR / "feed", night)
                 _tell(f"{size:,} companies, first night", run_night(owner_url, workers), size)
@@ -68,7 +68,7 @@ def main() -> int:
     return int(failed or growth > 1.1)
 
 
-def _begin() -> tuple[str, str]:
+def begin() -> tuple[str, str]:
     """A fresh installation below var/bench-fleet; (the application's address of the database, the owner's)."""
     for name in ("files", "feed", "parquet"):
         shutil.rmtree(VAR / name, ignore_errors=True)

@@ -44,20 +44,20 @@ class Night:
 
 
 class Workers:
-    """The product's own processes: the workers of the interactive queue and the clock."""
+    """The product's own processes: the workers of some queues and the clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, *queues: str) -> None:
         manage = [sys.executable, "manage.py"]
         self.processes = [
-            subprocess.Popen(
-                [*manage, "work", "interactive"], cwd=ROOT, env=os.environ | {"Q_CLUSTER_NAME": "interactive"}
-            ),
-            subprocess.Popen([*manage, "clock"], cwd=ROOT),
+            subprocess.Popen([*manage, "work", queue], cwd=ROOT, env=os.environ | {"Q_CLUSTER_NAME": queue})
+            for queue in queues
         ]
+        self.processes.append(subprocess.Popen([*manage, "clock"], cwd=ROOT))
 
-    def stop(self) -> None:
+    def stop(self, kill: bool = False) -> None:
+        """Ask them to end; with `kill`, whatever they are at."""
         for process in self.processes:
-            process.terminate()
+            process.kill() if kill else process.terminate()
         for process in self.processes:
             process.wait(60)
 
@@ -95,8 +95,10 @@ def processor_seconds() -> dict[str, float]:
             )
             part = next((part for words, part in PARTS.items() if words in command), None)
             if part:
-                user, system = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
-                found[part] += (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+                own = (folder / "stat").read_text().rpartition(")")[2].split()[11:15]
+                # A database's ended connections are counted with the process that waited for them.
+                counted = own if "postgres" in command and "postgres:" not in command else own[:2]
+                found[part] += sum(map(int, counted)) / os.sysconf("SC_CLK_TCK")
         except OSError:
             continue
     return found

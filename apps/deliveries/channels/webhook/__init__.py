@@ -87,7 +87,8 @@ class Webhook(Channel):
             for number, body in enumerate(self._bodies(parcel), start=1)
         ]
         with parcel.work.fenced():
-            Payload.objects.bulk_create(made)
+            # One a statement: of several, Django makes arrays, in which psycopg escapes each quotation mark by a regular expression.
+            Payload.objects.bulk_create(made, batch_size=1)
             sending.facts["prepared"] = [sum(one.records for one in made), len(made)]
             sending.save(update_fields=["facts"])
         return made
