@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -32,7 +33,7 @@ from apps.scoring.models import ScoringRun
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
 
-ALERTS_SHOWN, INCIDENTS_SHOWN = 100, 8
+ALERTS_SHOWN, INCIDENTS_SHOWN, HEALTH_A_PAGE = 100, 8, 100
 DEFAULT_PERIOD = "90"
 A_MONTH = timedelta(days=30)
 
@@ -42,7 +43,9 @@ def health(request: HttpRequest) -> HttpResponse:
     """Every prediction in use, worst first."""
     rows = queries.health()
     trouble = [row for row in rows if row["alert"] and row["alert"].severity != "info"]
-    return render(request, "monitoring/health.html", {"section": "health", "rows": rows, "trouble": len(trouble)})
+    page = Paginator(rows, HEALTH_A_PAGE).get_page(request.GET.get("page"))
+    context = {"section": "health", "rows": page.object_list, "page": page, "count": len(rows), "trouble": len(trouble)}
+    return render(request, "monitoring/health.html", context)
 
 
 def _prediction(prediction_id: int) -> Prediction:

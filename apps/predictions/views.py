@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
@@ -20,12 +21,19 @@ from apps.runs.queue import cancel, latest
 from apps.workspaces.access import builder, viewer
 from einstein.ml.train import LAST_STAGES
 
+A_PAGE = 100
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
 @viewer
 def predictions(request: HttpRequest) -> HttpResponse:
-    context = {"section": "predictions", "predictions": prediction_list(), "deleted": deleted_predictions()}
+    page = Paginator(prediction_list(), A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "section": "predictions",
+        "predictions": page.object_list,
+        "page": page,
+        "deleted": deleted_predictions(),
+    }
     return render(request, "predictions/list.html", context)
 
 

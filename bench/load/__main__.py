@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.part:
         return _load(options.part, json.loads(sys.stdin.read()), options.seconds)
+    os.environ["EINSTEIN_STATIC_BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
     begin()
     user, workspace, plain, prediction, record, _ = installed(30.0)
     watched = big_workspace.fill(workspace, user)

@@ -71,15 +71,18 @@ def _judge_queries(workspace: object, user: object, paths: dict[str, str]) -> bo
 
     for path in paths.values():
         count(path)  # templates and content types are read once
-    whole = {name: count(path) for name, path in paths.items()}
-    few = _with_fewer_looks(workspace, lambda: {name: count(path) for name, path in paths.items()})
+    counted = lambda: {name: count(path) for name, path in paths.items()}  # noqa: E731
+    whole, few = (
+        _with_looks(workspace, big_workspace.DAYS, counted),
+        _with_looks(workspace, big_workspace.DAYS // 10, counted),
+    )
     for name in paths:
         print(f"{name:26} {whole[name]} queries with 730 looks, {few[name]} with 73")
     return whole != few
 
 
-def _with_fewer_looks(workspace: object, act: Callable[[], dict[str, int]]) -> dict[str, int]:
-    """Act while nine of ten looks are put aside; they come back."""
+def _with_looks(workspace: object, days: int, act: Callable[[], dict[str, int]]) -> dict[str, int]:
+    """Act while older looks are put aside; they come back."""
     from django.db import transaction
 
     from apps.monitoring.models import Look
@@ -91,7 +94,7 @@ def _with_fewer_looks(workspace: object, act: Callable[[], dict[str, int]]) -> d
     found: dict[str, int] = {}
     try:
         with transaction.atomic(), workspace_scope(workspace.id):
-            Look.objects.exclude(number__gt=big_workspace.DAYS - big_workspace.DAYS // 10).delete()
+            Look.objects.exclude(number__gt=big_workspace.DAYS - days).delete()
             found = act()
             raise Undo
     except Undo:

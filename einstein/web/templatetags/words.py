@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import json
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import lucide
@@ -23,8 +24,9 @@ register.filter("duration", duration)
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
-    """An inline icon in the text's colour; the words beside it carry the meaning."""
+    """An inline icon in the text's colour; the words beside it carry the meaning. A list of three hundred draws the same few again and again."""
     drawn = lucide._render_icon(name + "", None, **{"class": "icon", "stroke_width": "1.9", "aria_hidden": "true"})
     # A drawing of the library, under a name that stands in our templates.
     return mark_safe(drawn)  # nosec B308 B703
