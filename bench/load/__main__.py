@@ -1,4 +1,4 @@
-"""`make bench-load`: 50 people who look at a page every five seconds, and 200 scorings of a record a second by REST, for two minutes through the
+"""`make bench-load`: 50 people who look at a page every ten seconds, and 200 scorings of a record a second by REST, for two minutes through the
 whole HTTP stack on one machine, which also makes the load. Calls by REST start when they are due, whether or not earlier ones have come back, and
 are timed from when they were due. Limits: no error; the pages' and the calls' p99 are printed."""
 
@@ -22,7 +22,7 @@ from bench.pages import big_workspace
 from bench.pages.__main__ import leave, logged_in
 from bench.server import serve
 
-PEOPLE, LOOKS_EVERY, A_SECOND, SECONDS, CALLERS, PORT = 50, 5.0, 200, 120, 24, 8980
+PEOPLE, LOOKS_EVERY, A_SECOND, SECONDS, CALLERS, PORT = 50, 10.0, 200, 120, 24, 8980
 PAGES = ["", "predictions/", "health/", "alerts/", "datasets/", "predictions/{p}/monitoring/", "settings/"]
 
 Timed = list[tuple[str, float, int]]  # what, seconds, status (0: no answer)
