@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from bench.fleet import companies
 from bench.fleet.__main__ import PORT, ROOT, VAR, begin
 from bench.fleet.models import KEY, train_all
-from bench.fleet.night import Workers
+from bench.fleet.night import Workers, run_night
 
 COMPANIES, EVERY, LIMIT = 20, 4.0, 2.0
 TRAININGS, RECORDS, ROWS_A_PART = 500, 2_000_000, 100_000
@@ -42,7 +42,7 @@ def main() -> int:
         with psycopg.connect(owner_url, autocommit=True) as connection:
             hog = connection.execute("SELECT max(id) FROM workspaces_workspace").fetchone()[0]
             companies.write_feed(pools, names, VAR / "feed", 0)
-            _until_idle(connection, "UPDATE datasets_source SET next_run_at = now()")
+            run_night(owner_url, workers)  # the first, in which models and what is usual are met for the first time
             alone = _waits(connection, pools, names, hog, options.seconds, 1)
             _burden(hog, pools[names[-1]], options.records)
             _until_scoring(connection, hog)
@@ -52,14 +52,6 @@ def main() -> int:
         workers.stop(kill=True)
         feed.terminate()
     return _report(alone, beside, left)
-
-
-def _until_idle(connection: psycopg.Connection, deed: str) -> None:
-    connection.execute(deed)
-    time.sleep(5)
-    live = "SELECT count(*) FROM runs_run WHERE state IN ('queued', 'dispatched', 'running')"
-    while connection.execute(live).fetchone()[0]:
-        time.sleep(1)
 
 
 def _waits(
