@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.datasets.chain import frame_of
 from apps.datasets.models import Dataset, ErasedRecord, Field, Snapshot, Upload
 from apps.datasets.records import newest_snapshot
 from apps.datasets.upload import receive_path
+from apps.deliveries.models import Delivery
+from apps.outbox.models import Message, Payload, Sending
 from apps.pipeline.tasks import perform
 from apps.runs.models import Run
 from apps.scoring.models import Score, ScoringRun
@@ -178,12 +183,79 @@ def test_fields_no_longer_show_an_erased_value_as_an_example(client, inside, dat
     assert key not in json.dumps(field.profile)
 
 
-def test_what_was_to_be_sent_of_it_is_scrubbed_wherever_it_stands():
+def test_of_what_was_noted_only_its_own_rows_are_scrubbed():
     from apps.deliveries.forget import scrubbed
 
-    body = {
-        "data": {"records": [{"key": "A", "score": 1}, {"key": "B"}], "part": 1},
-        "missing_keys": ["A", "C"],
-        "first": "A",
+    noted = {
+        "shown": [{"key": "1", "band": "high"}, {"key": "2", "predicted": "1"}],
+        "missing_keys": ["1", "3"],
+        "part": "1",
     }
-    assert scrubbed(body, "A") == {"data": {"records": [{"key": "B"}], "part": 1}, "missing_keys": ["C"]}
+    assert scrubbed(noted, "1") == {"shown": [{"key": "2", "predicted": "1"}], "missing_keys": ["3"], "part": "1"}
+
+
+@pytest.fixture
+def told(client, inside, scored, key, owner):
+    """A delivery that has sent the record on, with all that is kept of that, and everything written to take away."""
+    delivery = Delivery.objects.create(
+        prediction=scored,
+        kind="webhook",
+        name="Our CRM",
+        state="active",
+        settings={"url": "https://x.example", "events": []},
+    )
+    home = storage.key_for(inside.id, "deliveries", delivery.id)
+    storage.put_bytes(f"binary {key}".encode(), f"{home}/7-before")
+    frame = pd.DataFrame({"key": [key, "other"], "predicted": ["Yes", key]})
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        frame.to_parquet(file.name)
+        storage.put(Path(file.name), f"{home}/7/ledger.parquet")
+    Delivery.objects.filter(id=delivery.id).update(ledger_key=f"{home}/7/ledger.parquet")
+    sending = Sending.objects.create(
+        destination_id=delivery.id, subject_id=scored.id, event="scores", event_id="e", dedupe_key="d", state="arrived",
+        outcome={"missing_keys": [key], "can_undo": True},
+    )  # fmt: skip
+    Payload.objects.create(sending=sending, number=1, body={"text": f"look at {key}"}, acknowledged_at=timezone.now())
+    Message.objects.create(
+        sending=sending,
+        to="a@b.example",
+        subject="Today",
+        text=f"Call {key}",
+        html=f"<b>{key}</b>",
+        message_id="m",
+        dedupe_key="m",
+        state="sent",
+    )
+    run = Run.objects.create(
+        kind="export", subject_id=inside.id, state="succeeded", outcome={"key": f"w/{inside.id}/exports/1.zip"}
+    )
+    storage.put_bytes(key.encode(), run.outcome["key"])
+    client.force_login(owner)
+    return sending
+
+
+def test_what_was_kept_of_sending_it_goes_too_and_the_page_says_where_to_ask(
+    client, inside, scored, told, key, perform_runs
+):
+    ask(client, inside, scored.dataset, key)
+    perform_runs()
+    left = [name for name in places_that_name(key, inside.id) if not name.endswith("ledger.parquet")]
+    assert left == []
+    ledger = Delivery.objects.get().ledger_key
+    with storage.local_copy(ledger) as path:
+        assert pd.read_parquet(path)["key"].tolist() == ["other"]
+    told.refresh_from_db()
+    assert told.outcome == {"missing_keys": [], "can_undo": False}
+    page = client.get(reverse("erase_record", args=[inside.slug, scored.dataset_id])).content.decode()
+    assert "went to Our CRM: ask for it to be erased there too" in page
+
+
+@pytest.mark.parametrize("state", ["waiting", "held"])
+def test_what_waits_to_be_sent_is_sent_or_removed_first(client, inside, scored, told, key, state):
+    Sending.objects.filter(id=told.id).update(state=state)
+    ask(client, inside, scored.dataset, key)
+    run = Run.objects.get(kind="forget")
+    Run.objects.filter(id=run.id).update(state="dispatched")
+    perform(inside.id, run.id)
+    run.refresh_from_db()
+    assert run.state == "failed" and "waits to be sent to Our CRM" in run.error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 MEMORY = "400MB"
-SMALL = 100_000  # records
+SMALL = 20_000  # records
 CLOSED = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 
 _shared: dict[int, duckdb.DuckDBPyConnection] = {}
@@ -46,7 +47,8 @@ def _own_of_this_process() -> duckdb.DuckDBPyConnection:
     """Its threads do not survive a fork, so each process has its own."""
     with _lock:
         if os.getpid() not in _shared:
-            _shared[os.getpid()] = duckdb.connect(config={"memory_limit": MEMORY, **CLOSED})
+            spill = str(Path(tempfile.gettempdir()) / f"einstein-duckdb-{os.getpid()}")
+            _shared[os.getpid()] = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": spill, **CLOSED})
         return _shared[os.getpid()]
 
 

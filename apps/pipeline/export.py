@@ -18,7 +18,7 @@ from apps.datasets import chain
 from apps.datasets.models import Dataset, Snapshot
 from apps.datasets.records import newest_snapshot
 from apps.runs.lease import Work, WorkFailed
-from apps.runs.models import Run
+from apps.runs.models import LIVE, Run
 from apps.scoring.export import harmless_row
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
@@ -67,6 +67,16 @@ def remove_old_exports() -> int:
             storage.delete(run.outcome["key"])
             Run.objects.filter(id=run_id).update(outcome={})
     return len(found)
+
+
+def forget_exports(work: Work) -> None:
+    """Remove what was written: it holds a record that is being erased. Raises `WorkFailed` while one is being written."""
+    with work.fenced():
+        runs = Run.objects.filter(kind="export", subject_id=work.workspace_id)
+        if runs.filter(state__in=LIVE).exists():
+            raise WorkFailed("Everything is being written into one file to take away. Try again when that is done.")
+        storage.delete(storage.key_for(work.workspace_id, FOLDER))
+        runs.update(outcome={})
 
 
 def _write_readme(work: Work, archive: zipfile.ZipFile) -> None:

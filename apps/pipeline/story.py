@@ -28,7 +28,7 @@ from apps.deliveries.models import Delivery
 from apps.deliveries.plan import plan, plan_alert, plan_run
 from apps.monitoring.models import Alert, Watch
 from apps.monitoring.observe import observe
-from apps.pipeline.export import export_workspace
+from apps.pipeline.export import export_workspace, forget_exports
 from apps.pipeline.schedules import next_slot
 from apps.predictions.models import Prediction
 from apps.predictions.queries import fields_in_use
@@ -106,6 +106,7 @@ def forget_record(work: Work) -> None:
     forget_scores(work, predictions, key)
     work.stage("Erase what was kept to deliver it")
     told = forget_deliveries(work, predictions, key)
+    forget_exports(work)
     with work.fenced():
         Run.objects.filter(id=work.run_id).update(params={}, outcome={"told": told})
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from apps.datasets.forget import rewritten
 from apps.runs.lease import Work
-from apps.scoring.models import Outcome, Score, ScoringRun
+from apps.scoring.models import Outcome, Score
+from einstein import storage
 
 
 def forget_scores(work: Work, predictions: list[int], key: str) -> None:
@@ -12,7 +13,7 @@ def forget_scores(work: Work, predictions: list[int], key: str) -> None:
     with work.fenced():
         Score.objects.filter(prediction_id__in=predictions, key=key).delete()
         Outcome.objects.filter(prediction_id__in=predictions, key=key).delete()
-        runs = list(ScoringRun.objects.filter(prediction_id__in=predictions).values_list("history_key", flat=True))
-    for history_key in runs:
-        work.check()
-        rewritten(history_key, "key", key)
+    for prediction in predictions:
+        for name in storage.keys_below(storage.key_for(work.workspace_id, "scores", prediction)):
+            work.check()
+            rewritten(name, "key", key)

@@ -52,7 +52,10 @@ def erase_due() -> int:
         cursor.execute("SELECT workspace_id FROM workspaces_to_erase()")
         due = [row[0] for row in cursor.fetchall()]
     for workspace_id in due:
-        erase(workspace_id)
+        try:
+            erase(workspace_id)
+        except Exception:  # the others' day has come too; this one is tried again in a minute
+            logger.exception("workspace %s could not be erased", workspace_id)
     for erasure in Erasure.objects.filter(erased_at__gt=timezone.now() - SWEPT):
         storage.delete(storage.key_for(erasure.workspace_number))
     return len(due)

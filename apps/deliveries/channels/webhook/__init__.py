@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import Count, Sum
 from django.utils import timezone
 
 from apps.deliveries.channels.base import Channel, Parcel, Receipt, Setting, Undeliverable
@@ -69,7 +70,11 @@ class Webhook(Channel):
             if payload is not waiting[-1]:
                 with parcel.work.fenced():
                     _acknowledge(payload)
-        expected, messages = parcel.sending.facts["prepared"]
+        with parcel.work.fenced():
+            sent = Payload.objects.filter(sending=parcel.sending).aggregate(
+                records=Sum("records"), messages=Count("id")
+            )
+        expected, messages = sent["records"] or 0, sent["messages"]
         words = f"{messages:,} message{'s' if messages != 1 else ''} taken." if messages else "Nothing to tell."
         # The last one is noted with the arrival of all.
         return Receipt(
@@ -89,7 +94,7 @@ class Webhook(Channel):
         with parcel.work.fenced():
             # One a statement: of several, Django makes arrays, in which psycopg escapes each quotation mark by a regular expression.
             Payload.objects.bulk_create(made, batch_size=1)
-            sending.facts["prepared"] = [sum(one.records for one in made), len(made)]
+            sending.facts["prepared"] = True
             sending.save(update_fields=["facts"])
         return made
 
