@@ -207,6 +207,7 @@ _QUEUE = {"timeout": 3600, "retry": 3660, "max_attempts": 1, "ack_failures": Tru
 Q_CLUSTER = {
     "name": "einstein",
     "orm": "default",
+    "broker_class": "apps.runs.broker.Broker",
     "poll": 0.2,
     "catch_up": False,
     "scheduler": False,

@@ -16,11 +16,11 @@ from pathlib import Path, PurePosixPath
 import psycopg
 from django.conf import settings
 from django.db import connection, models
-from django.utils import timezone
 from psycopg import sql
 
 from apps.workspaces.tenancy import tenant_models
 from einstein import storage
+from einstein.postgres import moment
 from einstein.postgres.dumps import DumpFailed, dump, restore
 
 FORMAT = 1
@@ -48,7 +48,7 @@ class Facts:
 
 def back_up(folder: Path) -> Path:
     """Make a backup below `folder`; where it lies. Raises `BackupFailed`, and leaves nothing half made."""
-    name = f"einstein-{timezone.now():%Y%m%d-%H%M%S}"
+    name = f"einstein-{moment.now():%Y%m%d-%H%M%S}"
     target, partial = folder / name, folder / f".{name}.partial-{secrets.token_hex(3)}"
     try:
         with _in_words():
@@ -78,7 +78,7 @@ def _one_try(partial: Path) -> tuple[Facts, set[str]]:
     files = _copied(partial / FILES)
     size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
     facts = Facts(
-        timezone.now().isoformat(), tables, files, migrations, dump=storage.sha256_of(partial / DATABASE), bytes=size
+        moment.now().isoformat(), tables, files, migrations, dump=storage.sha256_of(partial / DATABASE), bytes=size
     )
     there = {
         str(part) for key in files for part in (PurePosixPath(key), *PurePosixPath(key).parents)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection
-from django.utils import timezone
 
 from apps.monitoring.installation import CLOCK, DEAD_AFTER, TITLES
 from apps.monitoring.models import OperatorIncident, Pulse
+from einstein.postgres import moment
 
 MOST_WAIT = 300.0  # seconds that work may wait before somebody should look
 WORDS = {
@@ -41,7 +41,7 @@ class Fleet:
     @property
     def clock_lives(self) -> bool:
         """Whether the clock has shown a sign of life lately; one that never ran counts as dead."""
-        return self.clock_at is not None and self.clock_at > timezone.now() - DEAD_AFTER
+        return self.clock_at is not None and self.clock_at > moment.now() - DEAD_AFTER
 
     @property
     def queues(self) -> list[tuple[str, int, float]]:

@@ -25,6 +25,7 @@ from apps.workspaces import audit
 from apps.workspaces.models import User, Workspace
 from apps.workspaces.scope import workspace_scope
 from einstein.ml.reader.rows import ReadReport
+from einstein.postgres import moment
 
 MOST_JOINS = 6
 RETRY_MINUTES = [5, 30, 120]  # as a source
@@ -102,7 +103,7 @@ def plan_retry(workspace_id: int, run: Run) -> None:
     """After a failed making: again soon, three times; then the next newer records set it off."""
     tries = int(run.params.get("tries", 0))
     if tries < len(RETRY_MINUTES):
-        due = timezone.now() + timedelta(minutes=RETRY_MINUTES[tries])
+        due = moment.now() + timedelta(minutes=RETRY_MINUTES[tries])
         with workspace_scope(workspace_id):
             enqueue(
                 "enrich", run.subject_id, unique_key=f"enrich:{run.subject_id}", due_at=due, params={"tries": tries + 1}

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
-from django.utils import timezone
 
 from apps.datasets.arrival import Arrived, Taken, note_outcome
 from apps.datasets.contract import Match
@@ -21,6 +20,7 @@ from apps.workspaces.people import responsible
 from einstein import storage
 from einstein.ml.reader import ReadReport
 from einstein.ml.reader.rows import Reject
+from einstein.postgres import moment
 
 
 def hold(work: Work, dataset: Dataset, arrived: Arrived, matched: Match) -> Taken:
@@ -46,13 +46,13 @@ def hold(work: Work, dataset: Dataset, arrived: Arrived, matched: Match) -> Take
 
 def accept(held: HeldTable, user: User) -> Run:
     """Take a held table in after all; done by a worker."""
-    HeldTable.objects.filter(id=held.id).update(decided_by=user, decided_at=timezone.now())
+    HeldTable.objects.filter(id=held.id).update(decided_by=user, decided_at=moment.now())
     audit.record(user, "held table accepted", held.dataset.name, origin=held.origin)
     return enqueue("accept", held.dataset_id, params={"held": held.id}, unique_key=f"accept:{held.id}", by=user)
 
 
 def discard(held: HeldTable, user: User) -> None:
-    HeldTable.objects.filter(id=held.id).update(state="discarded", decided_by=user, decided_at=timezone.now())
+    HeldTable.objects.filter(id=held.id).update(state="discarded", decided_by=user, decided_at=moment.now())
     audit.record(user, "held table discarded", held.dataset.name, origin=held.origin)
 
 

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.workspaces.tenancy import TenantModel
+from einstein.postgres import moment
 
 STATES = ["active", "paused", "archived", "deleted"]
 DUPLICATE_POLICIES = {"last": "Keep the last", "first": "Keep the first", "refuse": "Refuse the file"}
@@ -25,8 +26,8 @@ class Dataset(TenantModel):
     state = models.CharField(max_length=10, default="active")
     state_before = models.CharField(max_length=10, default="active")
     owner = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = moment.MomentField(auto_now_add=True)
+    updated_at = moment.MomentField(auto_now=True)
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -48,7 +49,7 @@ class Upload(TenantModel):
     size = models.BigIntegerField()
     storage_key = models.CharField(max_length=300)
     uploaded_by = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    uploaded_at = models.DateTimeField(auto_now_add=True)
+    uploaded_at = moment.MomentField(auto_now_add=True)
 
 
 class Snapshot(TenantModel):
@@ -77,7 +78,7 @@ class Snapshot(TenantModel):
     rejected = models.BigIntegerField(default=0)
     rejects = models.JSONField(default=list)
     notes = models.JSONField(default=list)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["dataset", "number"], name="one_snapshot_per_number")]
@@ -126,7 +127,7 @@ class Source(TenantModel):
     failures = models.PositiveSmallIntegerField(default=0)  # in a row
     state = models.CharField(max_length=8, default="draft")
     created_by = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -148,7 +149,7 @@ class Enrichment(TenantModel):
     reference_field = models.CharField(max_length=220, blank=True)
     joins = models.JSONField(default=list)
     created_by = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
 
 
 class HeldTable(TenantModel):
@@ -163,7 +164,7 @@ class HeldTable(TenantModel):
     mapping = models.JSONField(default=dict)  # the dataset's name of each name as it came
     reading = models.JSONField(default=dict)  # what intake must know to take it in later
     state = models.CharField(max_length=10, default="open")  # open, accepted, discarded, superseded
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
     decided_by = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
     decided_at = models.DateTimeField(null=True)
 
@@ -180,7 +181,7 @@ class ErasedRecord(TenantModel):
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="+")
     mark = models.CharField(max_length=64)
-    at = models.DateTimeField(auto_now_add=True)
+    at = moment.MomentField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["dataset", "mark"], name="one_mark_per_erased_record")]
@@ -198,7 +199,7 @@ class PushedBatch(TenantModel):
     words = models.CharField(max_length=500, blank=True)
     snapshot_number = models.PositiveIntegerField(null=True)
     received_from = models.CharField(max_length=120, blank=True)
-    received_at = models.DateTimeField(auto_now_add=True)
+    received_at = moment.MomentField(auto_now_add=True)
     due_at = models.DateTimeField()
     taken_at = models.DateTimeField(null=True)
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from django.utils import timezone
 
 from apps.datasets import chain
 from apps.datasets.arrival import Arrived, Taken
@@ -28,6 +27,7 @@ from einstein import storage
 from einstein.ml.errors import DataProblem
 from einstein.ml.reader import ReadReport
 from einstein.ml.reader.structured import flatten
+from einstein.postgres import moment
 
 MOST_RECORDS, MOST_FIELDS, MOST_NAME = 5000, 1000, 220
 TAKEN_AT_ONCE = 200_000  # records
@@ -80,7 +80,7 @@ def receive_batch(dataset: Dataset, records: list[dict[str, Any]], idempotency_k
         "records": len(flat),
         "storage_key": key,
         "received_from": sender[:120],
-        "due_at": timezone.now() + GATHER,
+        "due_at": moment.now() + GATHER,
     }
     batch, _ = PushedBatch.objects.get_or_create(
         dataset=dataset, idempotency_key=idempotency_key or secrets.token_hex(16), defaults=values
@@ -155,7 +155,7 @@ def take_pushed(work: Work, needed: Iterable[str] = ()) -> Taken:
 def try_again_later(workspace_id: int, dataset_id: int) -> None:
     """After a fault of ours, batches wait and are tried again."""
     with workspace_scope(workspace_id):
-        PushedBatch.objects.filter(dataset_id=dataset_id, state="waiting").update(due_at=timezone.now() + AGAIN)
+        PushedBatch.objects.filter(dataset_id=dataset_id, state="waiting").update(due_at=moment.now() + AGAIN)
 
 
 def _waiting(dataset: Dataset) -> list[PushedBatch]:
@@ -209,5 +209,5 @@ def _as_parquet(found: _Records, path: Path) -> Path:
 def _settle(work: Work, batches: list[PushedBatch], state: str, words: str, number: int | None = None) -> None:
     with work.fenced():
         PushedBatch.objects.filter(id__in=[batch.id for batch in batches]).update(
-            state=state, words=words[:500], snapshot_number=number, taken_at=timezone.now()
+            state=state, words=words[:500], snapshot_number=number, taken_at=moment.now()
         )

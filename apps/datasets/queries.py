@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.utils import timezone
 
 from apps.datasets.models import Dataset, Enrichment, HeldTable, PushedBatch, Snapshot
 from apps.datasets.records import key_problems, load
 from apps.runs.models import Run
+from einstein.postgres import moment
 
 ROWS_SHOWN, COLUMNS_SHOWN, DELETED_SHOWN, SHOWN_BATCHES = 20, 40, 50, 20
 
@@ -50,7 +50,7 @@ def open_held(dataset: Dataset) -> HeldTable | None:
 def reading_run(dataset: Dataset) -> Run | None:
     """The newest work that reads records into a dataset, of whatever kind; a retry that is still to come does not count."""
     found = Run.objects.filter(kind__in=["ingest", "refresh", "accept", "enrich"], subject_id=dataset.id)
-    return found.exclude(state="queued", due_at__gt=timezone.now()).order_by("-created_at", "-id").first()
+    return found.exclude(state="queued", due_at__gt=moment.now()).order_by("-created_at", "-id").first()
 
 
 def first_rows(snapshot: Snapshot | None) -> dict[str, Any]:

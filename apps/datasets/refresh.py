@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.db.models import F
-from django.utils import timezone
 
 from apps.datasets.arrival import Arrived, Taken, note_outcome
 from apps.datasets.connectors.base import Connector, Reading, Since
@@ -25,6 +24,7 @@ from apps.workspaces.scope import workspace_scope
 from einstein import storage
 from einstein.ml.errors import DataProblem
 from einstein.outbound.addresses import OutboundProblem
+from einstein.postgres import moment
 from einstein.sealed import CannotOpen
 
 RETRY_MINUTES = [5, 30, 120]  # then it waits for its next planned time (Svix's schedule, thinned)
@@ -50,7 +50,7 @@ def refresh(work: Work, needed: Iterable[str] = ()) -> Taken:
     except DataProblem as problem:
         raise WorkFailed(f"What came from {source.dataset.name}’s source could not be used. {problem}") from problem
     with work.fenced():
-        Source.objects.filter(id=source.id).update(read_at=timezone.now(), failures=0)
+        Source.objects.filter(id=source.id).update(read_at=moment.now(), failures=0)
     return taken
 
 
@@ -60,7 +60,7 @@ def _since(source: Source, snapshot: Snapshot | None) -> Since | None:
     if source.mode != "changes" or not source.cursor_field or not dataset.key_field:
         return None
     comparable = snapshot is not None and snapshot.keyed_by == dataset.key_field
-    recent = time.time() - source.position.get("whole_at", 0.0) < WHOLE_AGAIN_DAYS * 86400
+    recent = moment.now().timestamp() - source.position.get("whole_at", 0.0) < WHOLE_AGAIN_DAYS * 86400
     cursor = source.position.get("cursor") if comparable and recent else None
     return Since(
         source.cursor_field, dataset.key_field, cursor, source.position.get("known") if cursor is not None else None
@@ -77,7 +77,7 @@ def _read(
         whole.mkdir()
         reading = connector.read(source.pick, replace(since, cursor=None), {}, whole, _teller(work))
     if since is not None and "cursor" in reading.position:
-        reading.position["whole_at"] = source.position["whole_at"] if reading.changes_only else time.time()
+        reading.position["whole_at"] = source.position["whole_at"] if reading.changes_only else moment.now().timestamp()
     return reading
 
 
@@ -130,7 +130,7 @@ def plan_retry(workspace_id: int, dataset_id: int) -> None:
             return
         Source.objects.filter(id=source.id).update(failures=F("failures") + 1)
         if source.state == "active" and source.failures < len(RETRY_MINUTES):
-            due = timezone.now() + timedelta(minutes=RETRY_MINUTES[source.failures])
+            due = moment.now() + timedelta(minutes=RETRY_MINUTES[source.failures])
             enqueue("refresh", dataset_id, unique_key=f"refresh:{dataset_id}", due_at=due)
 
 

@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from apps.datasets import sources
@@ -25,6 +24,7 @@ from apps.datasets.records import newest_snapshot
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
 from einstein.outbound.addresses import OutboundProblem
+from einstein.postgres import moment
 from einstein.sealed import kept
 
 
@@ -142,7 +142,7 @@ def source(request: HttpRequest, dataset_id: int) -> HttpResponse:
     connector = registry()[found.kind](found.settings, {}) if found else None
     context = {
         "section": "datasets", "tab": "source", "dataset": dataset, "source": found, "snapshot": newest_snapshot(dataset), "connector": connector,
-        "base": settings.PUBLIC_URL, "pushed": pushed_batches(dataset), "now": timezone.now(), "picked": connector.words_of(found.pick) if found and found.pick else "", "run": reading_run(dataset), "made": enrichment_of(dataset), **source_page(dataset),
+        "base": settings.PUBLIC_URL, "pushed": pushed_batches(dataset), "now": moment.now(), "picked": connector.words_of(found.pick) if found and found.pick else "", "run": reading_run(dataset), "made": enrichment_of(dataset), **source_page(dataset),
     }  # fmt: skip
     return render(request, "datasets/source/source.html", context)
 

@@ -6,8 +6,6 @@ import logging
 import secrets
 from datetime import timedelta
 
-from django.utils import timezone
-
 from apps.deliveries.channels.base import Held, Parcel, Receipt, Undeliverable
 from apps.deliveries.models import Delivery
 from apps.deliveries.plan import channel_of
@@ -20,6 +18,7 @@ from apps.scoring.models import ScoringRun
 from apps.scoring.score import newest_run
 from einstein.ml.errors import DataProblem
 from einstein.outbound.addresses import OutboundProblem
+from einstein.postgres import moment
 from einstein.sealed import CannotOpen
 
 logger = logging.getLogger("einstein.deliveries")
@@ -82,11 +81,11 @@ def _next(work: Work) -> Parcel | None:
             .order_by("id")
             .first()
         )
-        if sending is None or sending.due_at > timezone.now():
+        if sending is None or sending.due_at > moment.now():
             return None
         if sending.attempts > len(RETRY_SECONDS):  # each time its worker died with it
             words = "It ended the program that was to send it, again and again."
-            Sending.objects.filter(id=sending.id).update(state="dead", last_error=words, ended_at=timezone.now())
+            Sending.objects.filter(id=sending.id).update(state="dead", last_error=words, ended_at=moment.now())
             tell_failing(delivery, sending, words, None)
             return None
         sending.attempts += 1
@@ -106,7 +105,7 @@ def _note_arrival(work: Work, parcel: Parcel, receipt: Receipt) -> bool:
     with work.fenced():
         receipt.keep()
         Sending.objects.filter(id=parcel.sending.id).update(
-            state="arrived", expected=receipt.expected, acknowledged=receipt.acknowledged, outcome=receipt.outcome, ended_at=timezone.now(),
+            state="arrived", expected=receipt.expected, acknowledged=receipt.acknowledged, outcome=receipt.outcome, ended_at=moment.now(),
             last_error="",
         )  # fmt: skip
         _end_attempt(parcel, True, receipt.words)
@@ -118,7 +117,7 @@ def _note_arrival(work: Work, parcel: Parcel, receipt: Receipt) -> bool:
 def _note_failure(work: Work, parcel: Parcel, words: str, *, final: bool = False, stop: bool = False) -> None:
     with work.fenced():
         _end_attempt(parcel, False, words)
-        now = timezone.now()
+        now = moment.now()
         delivery = Delivery.objects.select_for_update().get(id=parcel.delivery.id)
         delivery.failing_since = delivery.failing_since or now
         if stop or now - delivery.failing_since > OFF_AFTER:
@@ -145,4 +144,4 @@ def _hold(work: Work, parcel: Parcel, held: Held) -> None:
 
 
 def _end_attempt(parcel: Parcel, arrived: bool, words: str) -> None:
-    Attempt.objects.filter(id=parcel.attempt.id).update(arrived=arrived, words=words, ended_at=timezone.now())
+    Attempt.objects.filter(id=parcel.attempt.id).update(arrived=arrived, words=words, ended_at=moment.now())

@@ -10,7 +10,6 @@ from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -34,6 +33,7 @@ from apps.runs.queue import latest
 from apps.workspaces.access import builder, viewer
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
+from einstein.postgres import moment
 from einstein.sealed import kept
 
 
@@ -148,7 +148,7 @@ def delivery(request: HttpRequest, prediction_id: int, delivery_id: int) -> Http
     channel, sendings = registry()[found.kind](found.settings, {}), sendings_of(found)
     prediction, which = found.prediction, Which.from_json(found.which)
     context = _context(prediction) | {
-        "delivery": found, "channel": channel, "sendings": sendings, "proof": proof_of_arrival(sendings), "now": timezone.now(),
+        "delivery": found, "channel": channel, "sendings": sendings, "proof": proof_of_arrival(sendings), "now": moment.now(),
         "held": next((sending for sending in sendings if sending.state == "held"), None), "live": any(s.state == "waiting" for s in sendings),
         "undoable": next((sending for sending in sendings if sending.outcome.get("can_undo")), None), "dry_run": latest("dry_run", found.id),
         "rule": which.words(prediction),

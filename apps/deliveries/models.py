@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.workspaces.tenancy import TenantModel
+from einstein.postgres import moment
 
 DELIVERY_STATES = ["draft", "active", "paused"]
 SCHEDULES = {"run": "After every scoring", "daily": "Every day", "weekly": "Every week", "none": "Only when I ask"}
@@ -22,7 +23,7 @@ class Widget(TenantModel):
     origins = models.JSONField(default=list)
     turn = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
     last_shown_at = models.DateTimeField(null=True)
     refusals = models.PositiveIntegerField(default=0)
     refusal = models.CharField(max_length=10, blank=True)
@@ -52,7 +53,7 @@ class Delivery(TenantModel):
     paused_because = models.CharField(max_length=300, blank=True)
     failing_since = models.DateTimeField(null=True)
     created_by = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -70,7 +71,7 @@ class OptOut(TenantModel):
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="opt_outs")
     address = models.EmailField()
-    at = models.DateTimeField(auto_now_add=True)
+    at = moment.MomentField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["delivery", "address"], name="one_opt_out_per_address")]

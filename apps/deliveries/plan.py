@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
-
 from apps.deliveries.channels import registry
 from apps.deliveries.channels.base import Channel
 from apps.deliveries.models import Delivery
@@ -16,6 +14,7 @@ from apps.scoring.models import ScoringRun
 from apps.scoring.score import newest_run
 from apps.workspaces import audit
 from apps.workspaces.models import User
+from einstein.postgres import moment
 from einstein.sealed import unseal
 
 
@@ -43,7 +42,7 @@ def plan(delivery: Delivery, run: ScoringRun, cause: str) -> list[Sending]:
         older = Sending.objects.filter(destination_id=delivery.id, state__in=["waiting", "held"], event="scores")
         oldest = older.order_by("id").first()
         compared_with = oldest.facts.get("compared_with") if oldest else compared_with
-        older.update(state="dropped", ended_at=timezone.now(), last_error="Newer scores took its place.")
+        older.update(state="dropped", ended_at=moment.now(), last_error="Newer scores took its place.")
     written = [
         write_sending(
             delivery.id, delivery.prediction_id, event, dedupe_key=f"{cause}:{event}:{delivery.id}", scoring_run=run.id,
@@ -63,7 +62,7 @@ def plan_now(delivery: Delivery, user: User) -> list[Sending]:
     audit.record(user, "delivery asked for", delivery.name)
     if Which.from_json(delivery.which).kind == "top":
         delivery.compared_with = None  # whoever asks wants to see the top, entered or not
-    return plan(delivery, run, f"asked:{timezone.now().isoformat()}")
+    return plan(delivery, run, f"asked:{moment.now().isoformat()}")
 
 
 def plan_alert(delivery: Delivery, alert_id: int, facts: dict[str, Any]) -> Sending:
@@ -77,12 +76,12 @@ def undo(sending: Sending, delivery: Delivery, user: User) -> Sending:
     """Put back what a destination held before a sending. The delivery stops until somebody lets it go on, or the next run would write it again."""
     audit.record(user, "delivery undone", delivery.name)
     waiting = Sending.objects.filter(destination_id=delivery.id, state__in=["waiting", "held"]).exclude(event="undo")
-    waiting.update(state="dropped", ended_at=timezone.now(), last_error="Somebody undid the run before.")
+    waiting.update(state="dropped", ended_at=moment.now(), last_error="Somebody undid the run before.")
     Delivery.objects.filter(id=delivery.id).update(state="active", paused_because="")  # until it is done
     key = f"undo:{sending.id}:{sending.ended_at.isoformat() if sending.ended_at else ''}"
     written = write_sending(delivery.id, delivery.prediction_id, "undo", dedupe_key=key, undoes=sending.id)
     Sending.objects.filter(id=written.id, state__in=["dead", "dropped"]).update(
-        state="waiting", attempts=0, due_at=timezone.now(), ended_at=None
+        state="waiting", attempts=0, due_at=moment.now(), ended_at=None
     )
     return written
 
@@ -99,7 +98,7 @@ def replay(sending: Sending, delivery: Delivery, user: User) -> None:
     audit.record(user, "delivery replayed", delivery.name)
     facts = sending.facts | {"let_through": True}
     Sending.objects.filter(id=sending.id, state__in=["dead", "held", "dropped"]).update(
-        state="waiting", attempts=0, due_at=timezone.now(), last_error="", ended_at=None, facts=facts
+        state="waiting", attempts=0, due_at=moment.now(), last_error="", ended_at=None, facts=facts
     )
 
 
@@ -107,5 +106,5 @@ def drop(sending: Sending, delivery: Delivery, user: User) -> None:
     """Give a waiting or held sending up."""
     audit.record(user, "delivery dropped", delivery.name)
     Sending.objects.filter(id=sending.id, state__in=["waiting", "held"]).update(
-        state="dropped", ended_at=timezone.now(), last_error=f"{user} gave it up."
+        state="dropped", ended_at=moment.now(), last_error=f"{user} gave it up."
     )

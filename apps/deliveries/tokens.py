@@ -10,13 +10,13 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 from dataclasses import dataclass
 
 from django.conf import settings
 
 from apps.deliveries.models import Widget
 from apps.workspaces.scope import workspace_scope
+from einstein.postgres import moment
 
 TOKEN_SECONDS = 300
 CLOCK_ALLOWANCE = 60
@@ -50,13 +50,25 @@ class Permission:
 
 def mint_token(widget: Widget, key: str, origin: str, seconds: int = TOKEN_SECONDS) -> str:
     """A token for one record on one origin, good for five minutes."""
-    body = {"w": widget.workspace_id, "d": widget.id, "k": key, "o": origin, "e": int(time.time()) + seconds}
+    body = {
+        "w": widget.workspace_id,
+        "d": widget.id,
+        "k": key,
+        "o": origin,
+        "e": int(moment.now().timestamp()) + seconds,
+    }
     return _sign("t", body, widget)
 
 
 def mint_list_token(widget: Widget, top: int, origin: str) -> str:
     """A token for the highest scores on one origin, good for five minutes. It shows no single record's card."""
-    body = {"w": widget.workspace_id, "d": widget.id, "n": top, "o": origin, "e": int(time.time()) + TOKEN_SECONDS}
+    body = {
+        "w": widget.workspace_id,
+        "d": widget.id,
+        "n": top,
+        "o": origin,
+        "e": int(moment.now().timestamp()) + TOKEN_SECONDS,
+    }
     return _sign("l", body, widget)
 
 
@@ -130,7 +142,7 @@ def _opened(text: str) -> tuple[str, dict, Widget]:
 
 
 def _refuse_old_or_foreign(body: dict, origin: str) -> None:
-    now = time.time()
+    now = moment.now().timestamp()
     if not now - CLOCK_ALLOWANCE <= body["e"] <= now + TOKEN_SECONDS + CLOCK_ALLOWANCE:
         raise NotAllowed("too old", fault="old")
     if body["o"] != origin:

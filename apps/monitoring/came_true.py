@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from django.db.models import Avg, Count
-from django.utils import timezone
 
 from apps.predictions.models import ModelVersion, Prediction
 from apps.scoring.models import Outcome
 from einstein.ml.came_true import LEAST, METRICS, CameTrue, measure
+from einstein.postgres import moment
 
 WINDOW = timedelta(days=90)
 MOST = 20_000  # outcomes, the newest
@@ -29,7 +29,7 @@ def came_true(prediction: Prediction, version: ModelVersion) -> CameTrue | None:
 
 
 def _recent(prediction: Prediction, version: ModelVersion) -> Any:
-    return Outcome.objects.filter(prediction=prediction, version=version, known_at__gt=timezone.now() - WINDOW)
+    return Outcome.objects.filter(prediction=prediction, version=version, known_at__gt=moment.now() - WINDOW)
 
 
 def by_band(prediction: Prediction, version: ModelVersion) -> list[dict[str, Any]]:

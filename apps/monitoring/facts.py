@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from apps.datasets.models import HeldTable, Snapshot, Source
 from apps.monitoring.checks import Facts
@@ -15,6 +14,7 @@ from apps.predictions.models import Prediction
 from apps.runs.models import Run
 from apps.scoring.models import ScoringRun
 from apps.workspaces.models import Workspace
+from einstein.postgres import moment
 from einstein.web.clock_words import local_time
 
 LOOKS, RUNS, READINGS = 14, 20, 30
@@ -30,7 +30,7 @@ def facts_of(prediction: Prediction, watch: Watch) -> Facts:
     seconds = [run.seconds or 0.0 for run in attempts if run.state == "succeeded"]
     seen = looks[0] if looks and newest is not None and looks[0].scoring_run_id == newest.id else None
     return Facts(
-        name=prediction.name, noun=prediction.dataset.noun, schedule=prediction.schedule, now=timezone.now(),
+        name=prediction.name, noun=prediction.dataset.noun, schedule=prediction.schedule, now=moment.now(),
         grace_seconds=max(float(settings.GRACE_SECONDS), 3 * max(seconds[:5], default=0.0)),
         last_slot_at=prediction.last_slot_at, next_run_at=prediction.next_run_at, scored_at=newest.checked_at if newest else None,
         newest_run={"scored": newest.scored, "records": newest.records, "as_of": newest.as_of} if newest else None,

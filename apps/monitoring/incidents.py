@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db.models import Case, Count, When
-from django.utils import timezone
 
 from apps.monitoring.checks import GRAVITY, Finding
 from apps.monitoring.models import LIVE_INCIDENT, Alert, Incident, IncidentEvent, Notice
 from apps.monitoring.notices import drop_waiting, plan_opened, plan_resolved, plan_worse, take_up_again
 from apps.predictions.models import Prediction
 from einstein.fault_points import fault_point
+from einstein.postgres import moment
 from einstein.web.templatetags.words import plural
 
 GRAVEST = Case(When(severity="critical", then=0), When(severity="warning", then=1), default=2)
@@ -39,7 +39,7 @@ def _followed(prediction: Prediction, kind: str, finding: Finding, alert: Alert 
 
 
 def _passed(alert: Alert, words: str) -> Incident:
-    alert.state, alert.resolved_at = "resolved", timezone.now()
+    alert.state, alert.resolved_at = "resolved", moment.now()
     alert.save(update_fields=["state", "resolved_at"])
     note(alert.incident, "passed", words)
     return alert.incident
@@ -76,13 +76,13 @@ def _incident_of(cause: str, finding: Finding) -> Incident:
     if live is not None:
         return live
     recent = Incident.objects.select_for_update().filter(
-        cause=cause, state="resolved", resolved_at__gt=timezone.now() - SAME_AGAIN
+        cause=cause, state="resolved", resolved_at__gt=moment.now() - SAME_AGAIN
     )
     again = recent.order_by("-resolved_at").first()
     if again is None:
         return Incident.objects.create(cause=cause, severity=finding.severity, title=finding.title[:250])
     again.state, again.resolved_at, again.times, again.severity = "open", None, again.times + 1, finding.severity
-    again.opened_at, again.told_at, again.acknowledged_by, again.snoozed_until = timezone.now(), None, "", None
+    again.opened_at, again.told_at, again.acknowledged_by, again.snoozed_until = moment.now(), None, "", None
     again.save()
     note(again, "again", "It is back.")
     return again
@@ -116,7 +116,7 @@ def title_of(worst: Alert, affected: int) -> str:
 def _resolve(incident: Incident) -> None:
     if incident.state == "resolved":
         return
-    incident.state, incident.resolved_at = "resolved", timezone.now()
+    incident.state, incident.resolved_at = "resolved", moment.now()
     incident.save(update_fields=["state", "resolved_at"])
     note(incident, "resolved", "All its checks pass again.")
     drop_waiting(incident)
@@ -127,11 +127,11 @@ def fall_silent(prediction: Prediction) -> None:
     """Paused, archived and deleted predictions never alert: what is open is closed without a word."""
     open_alerts = Alert.objects.filter(prediction=prediction, state="open")
     incidents = list(Incident.objects.select_for_update().filter(id__in=open_alerts.values("incident_id")))
-    open_alerts.update(state="resolved", resolved_at=timezone.now())
+    open_alerts.update(state="resolved", resolved_at=moment.now())
     for incident in incidents:
         if Alert.objects.filter(incident=incident, state="open").exists():
             continue
-        Incident.objects.filter(id=incident.id).update(state="resolved", resolved_at=timezone.now())
+        Incident.objects.filter(id=incident.id).update(state="resolved", resolved_at=moment.now())
         note(incident, "resolved", "The prediction is no longer in use.")
         drop_waiting(incident)
 
@@ -148,7 +148,7 @@ def snooze(incident: Incident, who: str, days: int) -> None:
     """Nobody hears of it for some days; then it is told again if it is still there."""
     incident.state, incident.snoozed_until, incident.acknowledged_by = (
         "snoozed",
-        timezone.now() + timedelta(days=days),
+        moment.now() + timedelta(days=days),
         "",
     )
     incident.save(update_fields=["state", "snoozed_until", "acknowledged_by"])

@@ -16,7 +16,6 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 from django.template.loader import render_to_string
-from django.utils import timezone
 
 from apps.monitoring.models import OperatorIncident, Pulse
 from apps.outbox.account_mail import write_account_email
@@ -25,6 +24,7 @@ from apps.workspaces.models import User
 from einstein.fault_points import fault_point
 from einstein.outbound import http
 from einstein.outbound.addresses import OutboundProblem
+from einstein.postgres import moment
 from einstein.web.templatetags.words import plural
 
 logger = logging.getLogger("einstein.monitoring")
@@ -42,7 +42,7 @@ _last_ping = 0.0
 
 def check_installation() -> None:
     """The clock's look at the whole: late runs of all workspaces, and a sign of life of its own."""
-    Pulse.objects.update_or_create(part=CLOCK, defaults={"at": timezone.now()})
+    Pulse.objects.update_or_create(part=CLOCK, defaults={"at": moment.now()})
     with connection.cursor() as cursor:
         cursor.execute("SELECT workspaces, predictions FROM late_runs()")
         workspaces, predictions = cursor.fetchone()
@@ -62,14 +62,14 @@ def _follow(kind: str, sees: str) -> None:
         if known is None:
             return
         if not sees:
-            known.resolved_at = timezone.now()
+            known.resolved_at = moment.now()
             known.save(update_fields=["resolved_at"])
             if known.told_at is not None:
                 _mail(known, "resolved")
             return
-        ripe = known.opened_at + timedelta(seconds=settings.GROUPING_SECONDS) <= timezone.now()
+        ripe = known.opened_at + timedelta(seconds=settings.GROUPING_SECONDS) <= moment.now()
         if known.told_at is None and (ripe or kind == "clock_dead"):
-            known.told_at, known.sees = timezone.now(), sees
+            known.told_at, known.sees = moment.now(), sees
             known.save(update_fields=["told_at", "sees"])
             _mail(known, "opened")
         fault_point("operators told")
@@ -109,7 +109,7 @@ def _ping() -> None:
 def look_at_the_clock() -> bool:
     """Whether the clock lives; when it has died the operators are told from here, because nobody else can."""
     pulse = Pulse.objects.filter(part=CLOCK).first()
-    if pulse is None or pulse.at > timezone.now() - DEAD_AFTER:
+    if pulse is None or pulse.at > moment.now() - DEAD_AFTER:
         return True
     _follow("clock_dead", f"It last showed a sign of life at {pulse.at:%H:%M} UTC.")
     send_account_messages()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.monitoring.incidents import acknowledge, snooze
@@ -12,6 +11,7 @@ from apps.monitoring.links import ANSWER, JOIN, LEAVE, Holder, holder_of
 from apps.monitoring.models import LIVE_INCIDENT, Incident, Recipient
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
+from einstein.postgres import moment
 
 SNOOZES = {"1": "1 day", "7": "1 week"}
 
@@ -59,8 +59,8 @@ def leave(request: HttpRequest, token: str) -> HttpResponse:
     with workspace_scope(holder.workspace_id):
         sender = Workspace.objects.filter(id=holder.workspace_id).first()
         if done:
-            Recipient.objects.filter(email__iexact=holder.email).update(left_at=timezone.now())
-            Recipient.objects.get_or_create(email=holder.email, prediction=None, defaults={"left_at": timezone.now()})
+            Recipient.objects.filter(email__iexact=holder.email).update(left_at=moment.now())
+            Recipient.objects.get_or_create(email=holder.email, prediction=None, defaults={"left_at": moment.now()})
     return render(request, "monitoring/leave.html", {"sender": sender, "address": holder.email, "done": done})
 
 
@@ -77,7 +77,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         if recipient is None:
             raise Http404
         if done:
-            recipient.confirmed_at, recipient.left_at = timezone.now(), None
+            recipient.confirmed_at, recipient.left_at = moment.now(), None
             recipient.save(update_fields=["confirmed_at", "left_at"])
         sender = Workspace.objects.get(id=holder.workspace_id)
     return render(request, "monitoring/join.html", {"recipient": recipient, "sender": sender, "done": done})

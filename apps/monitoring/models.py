@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from apps.workspaces.tenancy import TenantModel
+from einstein.postgres import moment
 
 ALERT_STATES = ["open", "resolved"]
 INCIDENT_STATES = ["open", "acknowledged", "snoozed", "resolved"]
@@ -28,7 +28,7 @@ class Look(TenantModel):
     scores = models.JSONField(default=dict)
     fields = models.JSONField(default=dict)
     alarms = models.JSONField(default=list)
-    at = models.DateTimeField(default=timezone.now)
+    at = moment.MomentField(default=moment.now)
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["prediction", "-at"], name="looks_newest")]
@@ -49,7 +49,7 @@ class Watch(TenantModel):
     """When a prediction is looked at next, what each check said last, and how much it takes to tell somebody."""
 
     prediction = models.OneToOneField("predictions.Prediction", on_delete=models.CASCADE, related_name="watch")
-    next_check_at = models.DateTimeField(default=timezone.now)
+    next_check_at = moment.MomentField(default=moment.now)
     findings = models.JSONField(default=dict)
     checked_at = models.DateTimeField(null=True)
     sensitivity = models.PositiveSmallIntegerField(default=2)
@@ -82,7 +82,7 @@ class Incident(TenantModel):
     severity = models.CharField(max_length=8)
     title = models.CharField(max_length=250)
     times = models.PositiveSmallIntegerField(default=1)
-    opened_at = models.DateTimeField(default=timezone.now)
+    opened_at = moment.MomentField(default=moment.now)
     told_at = models.DateTimeField(null=True)
     snoozed_until = models.DateTimeField(null=True)
     acknowledged_by = models.CharField(max_length=250, blank=True)
@@ -107,7 +107,7 @@ class Alert(TenantModel):
     severity = models.CharField(max_length=8)
     title = models.CharField(max_length=250)
     answers = models.JSONField()
-    opened_at = models.DateTimeField(default=timezone.now)
+    opened_at = moment.MomentField(default=moment.now)
     announced_at = models.DateTimeField(null=True)  # to the destinations that want to know
     resolved_at = models.DateTimeField(null=True)
 
@@ -126,7 +126,7 @@ class IncidentEvent(TenantModel):
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=20)
     words = models.CharField(max_length=400)
-    at = models.DateTimeField(default=timezone.now)
+    at = moment.MomentField(default=moment.now)
 
 
 class Recipient(TenantModel):
@@ -189,7 +189,7 @@ class OperatorIncident(models.Model):
 
     kind = models.CharField(max_length=30)
     sees = models.CharField(max_length=400)
-    opened_at = models.DateTimeField(default=timezone.now)
+    opened_at = moment.MomentField(default=moment.now)
     told_at = models.DateTimeField(null=True)
     resolved_at = models.DateTimeField(null=True)
 

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Q
-from django.utils import timezone
 
 from apps.monitoring.models import Alert, Blackout, Incident, Notice
 from apps.monitoring.recipients import Target, admins_besides, next_digest, targets_of, targets_of_prediction
 from apps.predictions.models import Prediction
 from apps.workspaces.models import Workspace
+from einstein.postgres import moment
 
 A_DAY = timedelta(days=1)
 A_WEEK, MOST_A_WEEK = timedelta(days=7), 3
@@ -36,7 +36,7 @@ def plan_opened(incident: Incident, prediction: Prediction) -> None:
 
 def plan_worse(incident: Incident, prediction: Prediction) -> None:
     """Tell that a warning has become critical."""
-    _plan(incident, prediction, "worse", timezone.now())
+    _plan(incident, prediction, "worse", moment.now())
 
 
 def plan_resolved(incident: Incident) -> None:
@@ -45,12 +45,12 @@ def plan_resolved(incident: Incident) -> None:
         moment="resolved"
     )
     for email in set(told.values_list("to", flat=True)):
-        _write(incident, email, "resolved", timezone.now())
+        _write(incident, email, "resolved", moment.now())
 
 
 def plan_follow_ups(incident: Incident, alerts: list[Alert], told_to: str) -> None:
     """After somebody was told: a reminder tomorrow, and the other admins when what is critical stays unanswered."""
-    now = timezone.now()
+    now = moment.now()
     Notice.objects.get_or_create(
         incident=incident, to=told_to, moment="reminder", occasion=f"{incident.times}:{now.date()}", defaults={"due_at": now + A_DAY}
     )  # fmt: skip
@@ -70,8 +70,8 @@ def take_up_again(incident: Incident) -> None:
     again = Notice.objects.filter(
         incident=incident, state__in=["waiting", "dropped"], occasion__startswith=str(incident.times)
     )
-    again.filter(moment="opened").update(state="waiting", due_at=timezone.now())
-    again.exclude(moment="opened").update(state="waiting", due_at=timezone.now() + A_DAY)
+    again.filter(moment="opened").update(state="waiting", due_at=moment.now())
+    again.exclude(moment="opened").update(state="waiting", due_at=moment.now() + A_DAY)
 
 
 def _plan(incident: Incident, prediction: Prediction, moment: str, due: datetime) -> None:
@@ -97,7 +97,7 @@ def _write(incident: Incident, email: str, moment: str, due: datetime) -> None:
 def _told_this_week(target: Target) -> int:
     """How many e-mails about openings went to a person within a week; what came together in one counts once."""
     told = Notice.objects.filter(
-        to__iexact=target.email, state="told", moment="opened", told_at__gt=timezone.now() - A_WEEK
+        to__iexact=target.email, state="told", moment="opened", told_at__gt=moment.now() - A_WEEK
     )
     return told.values("message_id").distinct().count()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db.models import Count, OuterRef, Subquery
-from django.utils import timezone
 
 from apps.monitoring.checks import GRAVITY
 from apps.monitoring.models import LIVE_INCIDENT, Alert, Incident, Look, Memory
 from apps.predictions.models import Prediction
 from apps.scoring.models import ScoringRun
+from einstein.postgres import moment
 
 RUNS_SHOWN = 30
 POINTS = 60  # runs of one line: more are thinned out evenly, the newest always among them
@@ -26,7 +26,7 @@ def recent_runs(prediction: Prediction) -> list[ScoringRun]:
 
 def looks_of(prediction: Prediction, days: int) -> tuple[list[Look], int]:
     """(at most sixty looks of the last days, oldest first; how many there were). Two queries, however many there are."""
-    since = timezone.now() - timedelta(days=days)
+    since = moment.now() - timedelta(days=days)
     numbers = list(
         Look.objects.filter(prediction=prediction, at__gt=since).order_by("at", "id").values_list("id", flat=True)
     )

@@ -9,11 +9,11 @@ from typing import Any
 
 from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
-from django.utils import timezone
 
 from apps.monitoring.checks import Facts, Finding
 from apps.monitoring.models import Look
 from apps.predictions.models import Prediction
+from einstein.postgres import moment
 
 PREVIEW = timedelta(days=90)
 UNUSUAL = 0.7  # of the size that alarms
@@ -78,7 +78,7 @@ def _unusual(finding: Finding, facts: Facts) -> Finding:
 
 def preview(prediction: Prediction) -> dict[int, int]:
     """How many alerts the looks of the last ninety days would have opened at each level."""
-    looks = Look.objects.filter(prediction=prediction, at__gt=timezone.now() - PREVIEW).order_by("at", "id")
+    looks = Look.objects.filter(prediction=prediction, at__gt=moment.now() - PREVIEW).order_by("at", "id")
     # Whether any field was unusual is asked of the database: two hundred fields of ninety looks are a megabyte.
     unusual = RawSQL("jsonb_path_exists(fields, %s::jsonpath)", [f"$.*[5] ? (@ >= {UNUSUAL})"], BooleanField())
     rows = list(looks.annotate(unusual=unusual).values_list("alarms", "unusual"))

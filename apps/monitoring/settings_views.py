@@ -9,7 +9,6 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from apps.monitoring.custom import words_of
@@ -25,6 +24,7 @@ from apps.predictions.models import Prediction
 from apps.workspaces import audit
 from apps.workspaces.access import builder
 from apps.workspaces.people import confirmed_addresses
+from einstein.postgres import moment
 
 
 @builder
@@ -44,7 +44,7 @@ def alert_settings(request: HttpRequest, prediction_id: int) -> HttpResponse:
         "refused": RefusedAddress.objects.order_by("email"),
         "recipients": Recipient.objects.filter(prediction=prediction) | Recipient.objects.filter(prediction=None),
         "checks": [(check, words_of(check)) for check in CustomCheck.objects.filter(prediction=prediction).order_by("id")],
-        "blackouts": (Blackout.objects.filter(prediction=prediction) | Blackout.objects.filter(prediction=None)).filter(ends_at__gt=timezone.now()),
+        "blackouts": (Blackout.objects.filter(prediction=prediction) | Blackout.objects.filter(prediction=None)).filter(ends_at__gt=moment.now()),
     }  # fmt: skip
     return render(request, "monitoring/settings.html", context)
 
@@ -65,7 +65,7 @@ def _saved(request: HttpRequest, prediction: Prediction, part: str, form: Any) -
     if part == "sensitivity":
         level = request.POST.get("level", "")
         if level in {str(one.number) for one in LEVELS}:
-            Watch.objects.filter(prediction=prediction).update(sensitivity=int(level), next_check_at=timezone.now())
+            Watch.objects.filter(prediction=prediction).update(sensitivity=int(level), next_check_at=moment.now())
             audit.record(request.user, "alerts: how much it takes", prediction.name, level=int(level))
             messages.success(request, "Saved. It counts from the next check on.")
         return True
@@ -83,7 +83,7 @@ def _save_recipient(request: HttpRequest, prediction: Prediction, form: Recipien
     recipient: Recipient = form.save(commit=False)
     recipient.prediction = prediction if form.cleaned_data["whole"] == "this" else None
     known = recipient.email.lower() in confirmed_addresses()
-    recipient.confirmed_at = timezone.now() if known else None
+    recipient.confirmed_at = moment.now() if known else None
     try:
         with transaction.atomic():
             recipient.save()
@@ -115,7 +115,7 @@ def _save_check(request: HttpRequest, prediction: Prediction, form: CustomCheckF
     check: CustomCheck = form.save(commit=False)
     check.prediction, check.created_by = prediction, request.user
     check.save()
-    Watch.objects.filter(prediction=prediction).update(next_check_at=timezone.now())
+    Watch.objects.filter(prediction=prediction).update(next_check_at=moment.now())
     audit.record(request.user, "alerts: check made", prediction.name, check=words_of(check))
     messages.success(request, f"Checked from now on: {words_of(check)}.")
     return True
@@ -150,7 +150,7 @@ def _removed(request: HttpRequest, prediction: Prediction, part: str) -> bool:
     found = REMOVALS[part].objects.filter(id=int(number)) if number.isdecimal() and len(number) < 18 else None
     if found is not None and (found.filter(prediction=prediction) | found.filter(prediction=None)).exists():
         found.delete()
-        Watch.objects.filter(prediction=prediction).update(next_check_at=timezone.now())
+        Watch.objects.filter(prediction=prediction).update(next_check_at=moment.now())
         audit.record(request.user, f"alerts: {part.replace('_', ' ')}", prediction.name)
         messages.success(request, "Removed.")
     return True
@@ -168,7 +168,7 @@ def learn_it(request: HttpRequest, prediction_id: int) -> HttpResponse:
         Prediction.objects.select_related("dataset", "champion"), id=prediction_id, champion__isnull=False
     )
     if learn_anew(prediction):
-        Watch.objects.filter(prediction=prediction).update(next_check_at=timezone.now())
+        Watch.objects.filter(prediction=prediction).update(next_check_at=moment.now())
         audit.record(request.user, "alerts: learnt as the new normal", prediction.name)
         messages.success(
             request,

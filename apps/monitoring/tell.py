@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.template.loader import render_to_string
-from django.utils import timezone
 
 from apps.monitoring.checks import GRAVITY
 from apps.monitoring.incidents import GRAVEST, note
@@ -21,6 +20,7 @@ from apps.outbox.write import write_email
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
 from einstein.fault_points import fault_point
+from einstein.postgres import moment
 from einstein.web.clock_words import local_time
 
 logger = logging.getLogger("einstein.monitoring")
@@ -59,7 +59,7 @@ def tell(notice_id: int) -> None:
         return
     # The first of a person's notices is everybody's lock for that person: whoever waited finds nothing left.
     waiting = Notice.objects.select_for_update(of=("self",)).filter(
-        to=first.to, state="waiting", due_at__lte=timezone.now()
+        to=first.to, state="waiting", due_at__lte=moment.now()
     )
     due = [one for one in waiting.select_related("incident").order_by("id")[:MOST_TOGETHER] if _still_counts(one)]
     fault_point("notices locked")
@@ -68,7 +68,7 @@ def tell(notice_id: int) -> None:
     message = _one(due[-1]) if len({one.incident_id for one in due}) == 1 else _together(due)
     fault_point("message written")
     for one in due:
-        one.state, one.told_at, one.message = "told", timezone.now(), message
+        one.state, one.told_at, one.message = "told", moment.now(), message
         one.save(update_fields=["state", "told_at", "message"])
         _note_told(one)
 
@@ -78,7 +78,7 @@ def _still_counts(one: Notice) -> bool:
     incident = one.incident
     if one.moment == "resolved":
         return True
-    if incident.state == "snoozed" and incident.snoozed_until and incident.snoozed_until > timezone.now():
+    if incident.state == "snoozed" and incident.snoozed_until and incident.snoozed_until > moment.now():
         Notice.objects.filter(id=one.id).update(due_at=incident.snoozed_until)
         return False
     if incident.state == "snoozed":
@@ -94,7 +94,7 @@ def _note_told(one: Notice) -> None:
     if one.moment == "resolved":
         note(incident, "told", f"To {one.to}: it is over")
         return
-    Incident.objects.filter(id=incident.id, told_at=None).update(told_at=timezone.now())
+    Incident.objects.filter(id=incident.id, told_at=None).update(told_at=moment.now())
     note(incident, "told", f"To {one.to}")
     plan_follow_ups(incident, _alerts_of(incident), one.to)
 

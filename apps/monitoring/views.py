@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_POST
 
@@ -32,6 +31,7 @@ from apps.predictions.models import Prediction
 from apps.scoring.models import ScoringRun
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
+from einstein.postgres import moment
 
 ALERTS_SHOWN, INCIDENTS_SHOWN, HEALTH_A_PAGE = 100, 8, 100
 DEFAULT_PERIOD = "90"
@@ -123,7 +123,7 @@ def field_records(request: HttpRequest, prediction_id: int) -> HttpResponse:
 @viewer
 def compare(request: HttpRequest, prediction_id: int) -> HttpResponse:
     """Two periods side by side: scores, and the fields that differ most."""
-    prediction, zone, now = _prediction(prediction_id), request.workspace.zone, timezone.now()
+    prediction, zone, now = _prediction(prediction_id), request.workspace.zone, moment.now()
     defaults = {"a_from": now - 2 * A_MONTH, "a_to": now - A_MONTH, "b_from": now - A_MONTH, "b_to": now}
     moments, wrong = {}, []
     for name, default in defaults.items():

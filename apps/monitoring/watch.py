@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
 
 from apps.monitoring.checks import Facts, Finding, registry
 from apps.monitoring.custom import custom_findings
@@ -19,6 +18,7 @@ from apps.predictions.models import Prediction
 from apps.runs.models import LIVE
 from apps.workspaces.scope import workspace_scope
 from einstein.fault_points import fault_point
+from einstein.postgres import moment
 
 logger = logging.getLogger("einstein.monitoring")
 BATCH = 100
@@ -46,7 +46,7 @@ def check_prediction(prediction: Prediction) -> dict[str, Finding]:
     watch = Watch.objects.select_for_update().get(prediction=prediction)
     if prediction.state != "active" or prediction.dataset.state != "active":
         fall_silent(prediction)
-        watch.next_check_at = timezone.now() + LONGEST_SLEEP
+        watch.next_check_at = moment.now() + LONGEST_SLEEP
         watch.save(update_fields=["next_check_at"])
         return {}
     facts = facts_of(prediction, watch)
@@ -60,7 +60,7 @@ def check_prediction(prediction: Prediction) -> dict[str, Finding]:
         kind: {"failing": finding.failing, "sees": finding.sees, "severity": finding.severity}
         for kind, finding in found.items()
     }
-    watch.checked_at, watch.next_check_at = timezone.now(), next_look(facts)
+    watch.checked_at, watch.next_check_at = moment.now(), next_look(facts)
     watch.save(update_fields=["findings", "checked_at", "next_check_at"])
     return found
 

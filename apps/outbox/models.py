@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from apps.workspaces.tenancy import TenantModel
+from einstein.postgres import moment
 
 MESSAGE_STATES = ["pending", "sent", "dead"]
 # held: waits for a person; dropped: superseded by a newer one, or a person said so.
@@ -28,12 +28,12 @@ class Sending(TenantModel):
     facts = models.JSONField(default=dict)
     state = models.CharField(max_length=10, default="waiting")
     attempts = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField(default=timezone.now)
+    due_at = moment.MomentField(default=moment.now)
     expected = models.BigIntegerField(null=True)
     acknowledged = models.BigIntegerField(default=0)
     last_error = models.TextField(blank=True)
     outcome = models.JSONField(default=dict)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):
@@ -67,7 +67,7 @@ class Attempt(TenantModel):
     number = models.PositiveSmallIntegerField()
     arrived = models.BooleanField(default=False)
     words = models.TextField(blank=True)
-    began_at = models.DateTimeField(default=timezone.now)
+    began_at = moment.MomentField(default=moment.now)
     ended_at = models.DateTimeField(null=True)
 
 
@@ -81,9 +81,9 @@ class MessageBase(models.Model):
     message_id = models.CharField(max_length=120)
     state = models.CharField(max_length=8, default="pending")
     attempts = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField(default=timezone.now)
+    due_at = moment.MomentField(default=moment.now)
     last_error = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -113,7 +113,7 @@ class RefusedAddress(TenantModel):
 
     email = models.EmailField()
     words = models.CharField(max_length=300, blank=True)
-    since = models.DateTimeField(default=timezone.now)
+    since = moment.MomentField(default=moment.now)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["workspace", "email"], name="one_refusal_per_address")]
@@ -133,4 +133,4 @@ class KeptMail(models.Model):
     subject = models.CharField(max_length=250)
     text = models.TextField()
     html = models.TextField(blank=True)
-    kept_at = models.DateTimeField(auto_now_add=True)
+    kept_at = moment.MomentField(auto_now_add=True)

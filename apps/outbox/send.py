@@ -13,13 +13,13 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import connection, transaction
 from django.db.models import F
-from django.utils import timezone
 
 from apps.outbox.bounces import is_bad_address, note_refused
 from apps.outbox.models import AccountMessage, KeptMail, Message, MessageBase, Sending
 from apps.outbox.retries import next_try
 from apps.workspaces.scope import workspace_scope
 from einstein.fault_points import fault_point
+from einstein.postgres import moment
 
 logger = logging.getLogger("einstein.outbox")
 
@@ -45,7 +45,7 @@ def send_due() -> int:
 
 def send_account_messages() -> int:
     """Deliver the mails to persons that are due; return how many were tried."""
-    now = timezone.now()
+    now = moment.now()
     with transaction.atomic():
         due = AccountMessage.objects.select_for_update(skip_locked=True).filter(state="pending", due_at__lte=now)[
             :BATCH
@@ -62,7 +62,7 @@ def _attempt(message: MessageBase) -> None:
     except (OSError, smtplib.SMTPException, ValueError) as error:  # ValueError: what no mail can be made of
         _note_failure(message, error)
     else:
-        message.state, message.sent_at, message.last_error = "sent", timezone.now(), ""
+        message.state, message.sent_at, message.last_error = "sent", moment.now(), ""
     message.save(update_fields=["attempts", "state", "sent_at", "last_error", "due_at"])
 
 

@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import F
-from django.utils import timezone
 
 from apps.datasets.arrival import Taken
 from apps.datasets.enrich import enrich, joined_fields, remake_followers
@@ -41,6 +40,7 @@ from apps.scoring.score import newest_run, score_prediction
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
 from einstein.ml.errors import DataProblem
+from einstein.postgres import moment
 
 logger = logging.getLogger("einstein.pipeline")
 
@@ -155,7 +155,7 @@ def _try_again(work: Work) -> None:
     with work.fenced():
         run = Run.objects.get(id=work.run_id)
         if run.attempts < MOST_ATTEMPTS:
-            Run.objects.filter(id=run.id).update(state="queued", lease=F("lease") + 1, due_at=timezone.now())
+            Run.objects.filter(id=run.id).update(state="queued", lease=F("lease") + 1, due_at=moment.now())
             return
     _end(
         work,
@@ -184,7 +184,7 @@ def plan_due_scoring(workspace_id: int, prediction_id: int) -> None:
     """Queue the scoring of one due slot and set the next; a slot is planned once, however many clocks run."""
     with workspace_scope(workspace_id):
         prediction = Prediction.objects.select_for_update(of=("self",)).select_related("dataset").get(id=prediction_id)
-        now = timezone.now()
+        now = moment.now()
         if prediction.state != "active" or prediction.next_run_at is None or prediction.next_run_at > now:
             return
         slot = prediction.next_run_at
@@ -202,7 +202,7 @@ def plan_due_refresh(workspace_id: int, source_id: int) -> None:
     """Queue the reading of a source that is due and set its next time; one that has no time yet gets one."""
     with workspace_scope(workspace_id):
         source = Source.objects.select_for_update(of=("self",)).select_related("dataset").get(id=source_id)
-        now = timezone.now()
+        now = moment.now()
         if source.state != "active" or (source.next_run_at is not None and source.next_run_at > now):
             return
         if source.next_run_at is not None and source.dataset.state == "active":
@@ -215,7 +215,7 @@ def plan_due_delivery(workspace_id: int, delivery_id: int) -> None:
     """Put what a delivery sends by the clock into the outbox and set its next time; one that has no time yet gets one."""
     with workspace_scope(workspace_id):
         delivery = Delivery.objects.select_for_update(of=("self",)).select_related("prediction").get(id=delivery_id)
-        now = timezone.now()
+        now = moment.now()
         if delivery.state != "active" or (delivery.next_run_at is not None and delivery.next_run_at > now):
             return
         run = newest_run(delivery.prediction)
@@ -254,7 +254,7 @@ def announce_alert(workspace_id: int, alert_id: int) -> None:
             prediction_id=alert.prediction_id, state="active", settings__events__contains=["alert.opened"]
         ):
             plan_alert(delivery, alert.id, facts)
-        Alert.objects.filter(id=alert.id).update(announced_at=timezone.now())
+        Alert.objects.filter(id=alert.id).update(announced_at=moment.now())
 
 
 def begin_watching(workspace_id: int, prediction_id: int) -> None:
@@ -263,5 +263,5 @@ def begin_watching(workspace_id: int, prediction_id: int) -> None:
         prediction = Prediction.objects.select_for_update().get(id=prediction_id)
         Watch.objects.get_or_create(prediction=prediction)
         if prediction.state == "active" and prediction.next_run_at is None:
-            prediction.next_run_at = next_slot(prediction, Workspace.objects.get(id=workspace_id).zone, timezone.now())
+            prediction.next_run_at = next_slot(prediction, Workspace.objects.get(id=workspace_id).zone, moment.now())
             prediction.save(update_fields=["next_run_at"])

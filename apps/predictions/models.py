@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.workspaces.tenancy import TenantModel
+from einstein.postgres import moment
 
 STATES = ["draft", "active", "paused", "archived", "deleted"]
 KINDS = {"binary": "Yes or no", "regression": "A number", "multiclass": "One of several", "rule": "Yes when…"}
@@ -45,8 +46,8 @@ class Prediction(TenantModel):
     owner = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
     next_run_at = models.DateTimeField(null=True)
     last_slot_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = moment.MomentField(auto_now_add=True)
+    updated_at = moment.MomentField(auto_now=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.CheckConstraint(condition=Q(state__in=STATES), name="prediction_state_is_known")]
@@ -74,7 +75,7 @@ class ModelVersion(TenantModel):
     facts = models.JSONField(default=dict)
     failure = models.TextField(blank=True)
     created_by = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
     enabled_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):

@@ -16,7 +16,6 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.db.models import Max
-from django.utils import timezone
 
 from apps.datasets.records import load, newest_snapshot
 from apps.predictions.definition import chosen_types, learning_table, request_of
@@ -30,6 +29,7 @@ from apps.workspaces.models import User
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
 from einstein.ml.artifact import read_facts
+from einstein.postgres import moment
 
 logger = logging.getLogger("einstein.train")
 POLL_SECONDS = 0.25
@@ -82,7 +82,7 @@ def enable(version: ModelVersion, user: User | None) -> None:
     if version.state == "champion":
         return
     ModelVersion.objects.filter(prediction=prediction, state="champion").update(state="retired")
-    ModelVersion.objects.filter(id=version.id).update(state="champion", enabled_at=timezone.now())
+    ModelVersion.objects.filter(id=version.id).update(state="champion", enabled_at=moment.now())
     prediction.champion_id, prediction.state = version.id, "active"
     prediction.save(update_fields=["champion", "state"])
     audit.record(user, "version enabled", prediction.name, version=version.number)

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from apps.runs.models import Run
 from apps.workspaces.scope import workspace_scope
+from einstein.postgres import moment
 
 logger = logging.getLogger("einstein.runs")
 TOLD_SECONDS = 1.0  # at most so often a Run's stages and progress are written: whoever watches looks about as often
@@ -63,7 +64,7 @@ class Work:
         if self._stages and self._stages[-1]["name"] == name:
             self._stages[-1] = self._stages[-1] | {"detail": detail}
         else:
-            now = time.time()
+            now = moment.now().timestamp()
             if self._stages:
                 self._stages[-1] = {"ended": now} | self._stages[-1]
             self._stages.append({"name": name, "detail": detail, "started": now})
@@ -98,8 +99,8 @@ class Work:
 
     def finish(self, state: str, *, error: str = "", outcome: dict[str, Any] | None = None) -> None:
         if self._stages:
-            self._stages[-1] = {"ended": time.time()} | self._stages[-1]
-        values = self._untold | {"state": state, "error": error, "ended_at": timezone.now(), "stages": self._stages}
+            self._stages[-1] = {"ended": moment.now().timestamp()} | self._stages[-1]
+        values = self._untold | {"state": state, "error": error, "ended_at": moment.now(), "stages": self._stages}
         if outcome is not None:
             values["outcome"] = outcome
         with self.fenced():
@@ -117,7 +118,7 @@ def claim(workspace_id: int, run_id: int) -> Work | None:
     with workspace_scope(workspace_id):
         free = Run.objects.filter(id=run_id, state="dispatched")
         claimed = free.update(
-            state="running", lease=F("lease") + 1, attempts=F("attempts") + 1, started_at=timezone.now(),
+            state="running", lease=F("lease") + 1, attempts=F("attempts") + 1, started_at=moment.now(),
             lease_until=_lease_end(), stages=[], progress={}, error="",
         )  # fmt: skip
         return Work(workspace_id, Run.objects.get(id=run_id)) if claimed else None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from apps.workspaces.tenancy import TenantModel
+from einstein.postgres import moment
 
 LIVE = ["queued", "dispatched", "running"]
 ENDED = ["succeeded", "failed", "cancelled"]
@@ -25,7 +25,7 @@ class Run(TenantModel):
     state = models.CharField(max_length=12, default="queued")
     params = models.JSONField(default=dict)
     unique_key = models.CharField(max_length=120, null=True)  # noqa: DJ001 NULL means "no limit"; the index ignores it
-    due_at = models.DateTimeField(default=timezone.now)
+    due_at = moment.MomentField(default=moment.now)
     lease = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     dispatched_at = models.DateTimeField(null=True)
@@ -36,7 +36,7 @@ class Run(TenantModel):
     outcome = models.JSONField(default=dict)
     error = models.TextField(blank=True)
     created_by = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     noticed = models.BooleanField(default=False, db_default=False)  # by monitoring, after it ended
@@ -72,4 +72,4 @@ class Run(TenantModel):
     def seconds(self) -> float | None:
         if self.started_at is None:
             return None
-        return ((self.ended_at or timezone.now()) - self.started_at).total_seconds()
+        return ((self.ended_at or moment.now()) - self.started_at).total_seconds()

@@ -7,12 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from apps.runs.models import LIVE, Run
 from apps.workspaces.models import User
+from einstein.postgres import moment
 
 IN_HAND_PER_WORKER = 2
 UNCLAIMED_SECONDS = 30
@@ -36,16 +37,16 @@ def enqueue(
     values = {"kind": kind, "subject_id": subject_id, "queue": queue, "params": params or {}, "unique_key": unique_key}
     try:
         with transaction.atomic():
-            return Run.objects.create(due_at=due_at or timezone.now(), created_by=by, **values)
+            return Run.objects.create(due_at=due_at or moment.now(), created_by=by, **values)
     except IntegrityError:
-        due = due_at or timezone.now()
+        due = due_at or moment.now()
         Run.objects.filter(unique_key=unique_key, state="queued", due_at__gt=due).update(due_at=due)
         return Run.objects.get(unique_key=unique_key, state__in=LIVE)
 
 
 def cancel(run: Run) -> None:
     """Stop a Run: at once when no worker has it, else at the worker's next heartbeat."""
-    now = timezone.now()
+    now = moment.now()
     if not Run.objects.filter(id=run.id, state__in=["queued", "dispatched"]).update(state="cancelled", ended_at=now):
         Run.objects.filter(id=run.id, state="running").update(cancel_requested=True)
 
@@ -59,7 +60,7 @@ def dispatch_due(queue: str) -> int:
     room = IN_HAND_PER_WORKER * settings.WORKERS[queue]
     # Rows that are locked are in the hands of a worker group, or of a part of it that was killed with them. Handing a Run over
     # twice does no harm: it is claimed once.
-    waits_in_broker = OrmQ.objects.filter(key=queue, lock__lte=timezone.now()).exists()
+    waits_in_broker = OrmQ.objects.filter(key=queue, lock__lte=Now()).exists()
     with transaction.atomic(), connection.cursor() as cursor:
         # What was handed over, no longer waits in the broker and was claimed by nobody was lost with a killed worker.
         cursor.execute(

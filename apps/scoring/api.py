@@ -9,7 +9,6 @@ from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListAPIView
@@ -36,6 +35,7 @@ from apps.workspaces.scope import current_workspace_id
 from einstein.ml.explain import reason_words
 from einstein.ml.outside import outside
 from einstein.ml.reader.structured import flatten
+from einstein.postgres import moment
 from einstein.web.api_docs import answers
 from einstein.web.problems import Conflict
 
@@ -120,7 +120,7 @@ class ScoreRecords(APIView):
     def post(self, request: Request, prediction_id: int) -> Response:
         version = live_version(prediction_id)
         records, reasons = _body_of(request.data)
-        common = {"as_of": timezone.now(), "model_version": version.number, "stale": False}
+        common = {"as_of": moment.now(), "model_version": version.number, "stale": False}
         found = [
             _scored(record, version.key_field) | one | common
             for record, one in zip(records, score_sent(version, records, reasons), strict=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.db import models
-from django.utils import timezone
 
 from apps.workspaces.tenancy import TenantModel
+from einstein.postgres import moment
 
 
 class ScoringRun(TenantModel):
@@ -21,8 +21,8 @@ class ScoringRun(TenantModel):
     bands = models.JSONField(default=dict)
     histogram = models.JSONField(default=list)
     history_key = models.CharField(max_length=300)
-    as_of = models.DateTimeField(default=timezone.now)
-    checked_at = models.DateTimeField(default=timezone.now)  # last time the same data was found unchanged
+    as_of = moment.MomentField(default=moment.now)
+    checked_at = moment.MomentField(default=moment.now)  # last time the same data was found unchanged
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["prediction", "-as_of"], name="scoring_runs_newest")]

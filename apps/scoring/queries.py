@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import TruncDate
-from django.utils import timezone
 
 from apps.predictions.models import Prediction
 from apps.scoring.models import Score, ScoringRun
+from einstein.postgres import moment
 
 BANDS = {"high": "High", "medium": "Medium", "low": "Low"}
 
@@ -26,7 +26,7 @@ def current_scores(prediction: Prediction, run: ScoringRun | None, band: str, ke
 
 def daily_runs(prediction_ids: list[int], days: int = 30) -> dict[int, list[ScoringRun]]:
     """Per prediction the last scoring run of each day, oldest first."""
-    since = timezone.now() - timedelta(days=days)
+    since = moment.now() - timedelta(days=days)
     runs = (
         ScoringRun.objects.filter(prediction_id__in=prediction_ids, as_of__gte=since)
         .annotate(day=TruncDate("as_of"))

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from django.db import connection
-from django.utils import timezone
 
 from apps.datasets.models import Snapshot
 from apps.datasets.records import load, newest_snapshot
@@ -26,6 +25,7 @@ from apps.scoring.outcomes import keep_outcomes
 from apps.workspaces.scope import current_workspace_id, workspace_scope
 from einstein import storage
 from einstein.ml.scorer import Scores, score, score_one
+from einstein.postgres import moment
 
 REASONS_KEPT = 6  # three are shown, the record page draws more (DEFAULTS: 3 + 3)
 CHUNK = 5000
@@ -104,7 +104,7 @@ def _is_unchanged(prediction: Prediction, fingerprint: str) -> bool:
 def _note_unchanged(work: Work, prediction: Prediction) -> None:
     work.stage("Same data as last time", "No new scores are needed")
     with work.fenced():
-        ScoringRun.objects.filter(id=newest_run(prediction).id).update(checked_at=timezone.now())
+        ScoringRun.objects.filter(id=newest_run(prediction).id).update(checked_at=moment.now())
 
 
 def _refuse_missing_fields(version: ModelVersion, table: pd.DataFrame, prediction: Prediction) -> None:
@@ -152,7 +152,7 @@ def _keep(
     before: Callable[[ScoringRun], None],
     then: Callable[[ScoringRun], None],
 ) -> ScoringRun:
-    as_of = timezone.now()
+    as_of = moment.now()
     key = storage.key_for(work.workspace_id, "scores", prediction.id, f"{work.run_id}-{work.lease}.parquet")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.parquet"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from django.db import connection
 from django.http import HttpRequest
-from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -18,6 +17,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from apps.workspaces import audit
 from apps.workspaces.models import ApiKey, User
 from apps.workspaces.people import hash_token
+from einstein.postgres import moment
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -34,7 +34,7 @@ def create_key(creator: User, name: str, scope: str) -> tuple[ApiKey, str]:
 
 
 def revoke_key(actor: User, key: ApiKey) -> None:
-    key.revoked_at = timezone.now()
+    key.revoked_at = moment.now()
     key.save(update_fields=["revoked_at"])
     audit.record(actor, "API key revoked", key.name)
 
@@ -59,7 +59,7 @@ class ApiKeyAuthentication(BaseAuthentication):
                 raise AuthenticationFailed("This API key is unknown or was revoked.")
             return None
         key = ApiKey.objects.get(id=key_id)
-        now = timezone.now()
+        now = moment.now()
         if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:
             ApiKey.objects.filter(id=key.id).update(last_used_at=now)
         return KeyHolder(key), key

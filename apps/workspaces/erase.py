@@ -8,7 +8,6 @@ from datetime import timedelta
 from django.core.mail import send_mail
 from django.db import connection
 from django.template.loader import render_to_string
-from django.utils import timezone
 
 from apps.workspaces import audit
 from apps.workspaces.models import AuditEntry, Erasure, Membership, User, Workspace
@@ -16,6 +15,7 @@ from apps.workspaces.people import PeopleError
 from apps.workspaces.scope import workspace_scope
 from apps.workspaces.tenancy import tenant_models
 from einstein import storage
+from einstein.postgres import moment
 
 logger = logging.getLogger("einstein.workspaces")
 GRACE = timedelta(days=14)  # as long as a holiday: whoever did not want it sees the mail in time
@@ -28,7 +28,7 @@ def plan_erasure(workspace: Workspace, user: User, typed_name: str) -> None:
         raise PeopleError(f"Type the name of the workspace as it is: {workspace.name}")
     if workspace.erase_at is not None:
         return
-    workspace.erase_at = timezone.now() + GRACE
+    workspace.erase_at = moment.now() + GRACE
     workspace.save(update_fields=["erase_at"])
     audit.record(user, "erasure asked for", workspace.name, day=workspace.erase_at.date().isoformat())
     _tell_admins(workspace, f"{workspace.name} will be erased on {_day(workspace)}", "erasure_planned", asked_by=user)
@@ -38,7 +38,7 @@ def keep_workspace(workspace: Workspace, user: User) -> None:
     """Take a planned erasure back. Raises `PeopleError` when its day has come: files may be gone already."""
     if workspace.erase_at is None:
         return
-    if workspace.erase_at <= timezone.now():
+    if workspace.erase_at <= moment.now():
         raise PeopleError("Its day has come; it is being erased.")
     workspace.erase_at = None
     workspace.save(update_fields=["erase_at"])
@@ -56,7 +56,7 @@ def erase_due() -> int:
             erase(workspace_id)
         except Exception:  # the others' day has come too; this one is tried again in a minute
             logger.exception("workspace %s could not be erased", workspace_id)
-    for erasure in Erasure.objects.filter(erased_at__gt=timezone.now() - SWEPT):
+    for erasure in Erasure.objects.filter(erased_at__gt=moment.now() - SWEPT):
         storage.delete(storage.key_for(erasure.workspace_number))
     return len(due)
 
@@ -64,7 +64,7 @@ def erase_due() -> int:
 def erase(workspace_id: int) -> None:
     """Remove every file and row of a workspace whose day has come; rows of Runs go too, so a busy worker may not write any more."""
     with workspace_scope(workspace_id), connection.cursor() as cursor:
-        workspace = Workspace.objects.select_for_update().filter(id=workspace_id, erase_at__lte=timezone.now()).first()
+        workspace = Workspace.objects.select_for_update().filter(id=workspace_id, erase_at__lte=moment.now()).first()
         if workspace is None:
             return
         storage.delete(storage.key_for(workspace_id))

@@ -8,9 +8,9 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.utils import timezone
 
 from apps.workspaces.tenancy import TenantModel
+from einstein.postgres import moment
 
 ROLES = ["viewer", "builder", "admin"]
 
@@ -34,7 +34,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     theme = models.CharField(max_length=6, default="system")
     is_staff = models.BooleanField("operator", default=False)
     is_active = models.BooleanField(default=True)
-    date_joined = models.DateTimeField(default=timezone.now)
+    date_joined = moment.MomentField(default=moment.now)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -54,7 +54,7 @@ class Workspace(models.Model):
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=60, unique=True)
     timezone = models.CharField(max_length=64, default="UTC")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
     erase_at = models.DateTimeField(null=True)  # asked for by an admin
 
     class Meta:
@@ -84,7 +84,7 @@ class Membership(TenantModel):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -103,7 +103,7 @@ class Invitation(TenantModel):
     role = models.CharField(max_length=10)
     token_hash = models.CharField(max_length=64, unique=True)
     invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
 
@@ -118,7 +118,7 @@ class ApiKey(TenantModel):
         max_length=10, default="score"
     )  # "read" reads stored scores; "score" also scores and mints tokens; "send" reads and sends records; "all"
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = moment.MomentField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
 
@@ -131,4 +131,4 @@ class AuditEntry(TenantModel):
     action = models.CharField(max_length=60)
     subject = models.CharField(max_length=200, blank=True)
     detail = models.JSONField(default=dict)
-    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    at = moment.MomentField(auto_now_add=True, db_index=True)

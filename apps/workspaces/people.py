@@ -13,12 +13,12 @@ from django.core.mail import send_mail
 from django.db import connection
 from django.db.models import F
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.text import slugify
 
 from apps.workspaces import audit
 from apps.workspaces.models import ROLES, ApiKey, Invitation, Membership, User, Workspace
 from apps.workspaces.scope import person_scope, workspace_scope
+from einstein.postgres import moment
 
 INVITATION_DAYS = 7
 
@@ -83,7 +83,7 @@ def invite(workspace: Workspace, inviter: User, email: str, role: str) -> tuple[
     token = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
         email=email.lower(), role=role, token_hash=hash_token(token), invited_by=inviter,
-        expires_at=timezone.now() + timedelta(days=INVITATION_DAYS),
+        expires_at=moment.now() + timedelta(days=INVITATION_DAYS),
     )  # fmt: skip
     audit.record(inviter, "invitation sent", email, role=role)
     return invitation, token
@@ -117,7 +117,7 @@ def accept_invitation(user: User, token: str) -> Workspace:
             raise PeopleError(f"This invitation is for {invitation.email}. Log in with that address to accept it.")
         if invitation.accepted_at:
             raise PeopleError("This invitation was used already.")
-        invitation.accepted_at = timezone.now()
+        invitation.accepted_at = moment.now()
         invitation.save(update_fields=["accepted_at"])
         Membership.objects.get_or_create(user=user, defaults={"role": invitation.role, "workspace_id": workspace_id})
         EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
@@ -139,7 +139,7 @@ def remove_member(actor: User, membership: Membership) -> None:
     """End a membership together with the person's sessions and keys, at once."""
     _keep_one_admin(membership)
     user = membership.user
-    ApiKey.objects.filter(created_by=user, revoked_at=None).update(revoked_at=timezone.now())
+    ApiKey.objects.filter(created_by=user, revoked_at=None).update(revoked_at=moment.now())
     membership.delete()
     end_sessions(user)
     audit.record(actor, "member removed", user.email)
@@ -147,7 +147,7 @@ def remove_member(actor: User, membership: Membership) -> None:
 
 def end_sessions(user: User) -> None:
     """Log a person out everywhere."""
-    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+    for session in Session.objects.filter(expire_date__gt=moment.now()).iterator():
         if session.get_decoded().get("_auth_user_id") == str(user.pk):
             session.delete()
 

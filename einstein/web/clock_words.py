@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.utils import timezone
+from einstein.postgres import moment
 
 
 def local_time(when: datetime, zone: ZoneInfo) -> str:
-    local, today = when.astimezone(zone), timezone.now().astimezone(zone).date()
+    local, today = when.astimezone(zone), moment.now().astimezone(zone).date()
     clock = f"{local:%H:%M}"
     if local.date() == today:
         return f"today, {clock}"

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from einstein.postgres import moment
 from einstein.web.clock_words import duration, local_time
 
 register = template.Library()
@@ -106,7 +107,7 @@ def when(context: Context, moment: datetime | None) -> str:
 @register.simple_tag(takes_context=True)
 def greeting(context: Context) -> str:
     """ "Good morning" by the clock of the workspace."""
-    hour = timezone.now().astimezone(context["request"].workspace.zone).hour
+    hour = moment.now().astimezone(context["request"].workspace.zone).hour
     return "Good morning" if 4 <= hour < 12 else "Good afternoon" if 12 <= hour < 18 else "Good evening"
 
 

@@ -7,12 +7,10 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Count, Sum
-from django.utils import timezone
 
 from apps.deliveries.channels.base import Channel, Parcel, Receipt, Setting, Undeliverable
 from apps.deliveries.selection import selected
@@ -21,6 +19,7 @@ from apps.predictions.models import Prediction
 from einstein.ml.explain import reason_words
 from einstein.outbound.addresses import OutboundProblem
 from einstein.outbound.http import fetch, require_web_address
+from einstein.postgres import moment
 
 SECONDS = 15  # DEFAULTS, as Svix
 RECORDS_A_MESSAGE = 100
@@ -58,7 +57,7 @@ class Webhook(Channel):
     def test(self, prediction: Prediction) -> str:
         """Post a message of the type "test" and say what came back."""
         require_web_address(self.address)
-        body = {"type": "test", "timestamp": timezone.now().isoformat(), "data": {"prediction": prediction.name}}
+        body = {"type": "test", "timestamp": moment.now().isoformat(), "data": {"prediction": prediction.name}}
         status = self._post(f"test_{secrets.token_hex(8)}", body)
         return f"It works: {self.place} answered {status}."
 
@@ -137,9 +136,9 @@ class Webhook(Channel):
 
     def headers(self, message_id: str, content: bytes) -> dict[str, str]:
         """What goes with a message: its id, its time, and the signature over both."""
-        moment = int(time.time())
-        signature = sign(self.secret["signing_secret"], message_id, moment, content)
-        return {"webhook-id": message_id, "webhook-timestamp": str(moment), "webhook-signature": signature}
+        sent = int(moment.now().timestamp())
+        signature = sign(self.secret["signing_secret"], message_id, sent, content)
+        return {"webhook-id": message_id, "webhook-timestamp": str(sent), "webhook-signature": signature}
 
     def _post(self, message_id: str, body: dict[str, Any]) -> int:
         """Send one message; only an answer from 200 to 299 counts as taken."""
@@ -155,7 +154,7 @@ class Webhook(Channel):
 
 
 def _acknowledge(payload: Payload) -> None:
-    Payload.objects.filter(id=payload.id).update(acknowledged_at=timezone.now())
+    Payload.objects.filter(id=payload.id).update(acknowledged_at=moment.now())
 
 
 def sign(secret: str, message_id: str, moment: int, content: bytes) -> str:
