@@ -5,16 +5,20 @@ Keys begin with the workspace's number, so that one workspace's files can be lis
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import fsspec
+from botocore.exceptions import BotoCoreError
 from django.conf import settings
+from fsspec.implementations.local import LocalFileSystem
 
 
 def key_for(workspace_id: int, *parts: object) -> str:
@@ -22,14 +26,29 @@ def key_for(workspace_id: int, *parts: object) -> str:
     return "/".join(["w", str(workspace_id), *(str(part) for part in parts)])
 
 
+class FilesAway(OSError):
+    """The object storage could not be reached, or refused what it allowed before."""
+
+
 def put(path: Path, key: str) -> str:
     """Store a local file under `key`, whole or not at all; return its SHA-256."""
     filesystem, target = _locate(key)
-    filesystem.makedirs(os.path.dirname(target), exist_ok=True)
-    partial = f"{target}.partial-{os.getpid()}"
-    filesystem.put_file(str(path), partial)
-    filesystem.mv(partial, target)
+    with _reaching():
+        if _is_local(filesystem):
+            _put_locally(path, Path(target))
+        else:
+            filesystem.put_file(str(path), target)  # object storage shows an object once it is whole
     return sha256_of(path)
+
+
+def _put_locally(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.partial-{os.getpid()}-{threading.get_ident()}")
+    try:
+        shutil.copyfile(path, partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def put_bytes(content: bytes, key: str) -> None:
@@ -51,20 +70,22 @@ def put_folder(folder: Path, key: str) -> None:
 def local_copy(key: str) -> Iterator[Path]:
     """A readable local path of a stored file or folder; the file itself when the storage is local."""
     filesystem, target = _locate(key)
-    if "file" in (filesystem.protocol if isinstance(filesystem.protocol, tuple) else (filesystem.protocol,)):
+    if _is_local(filesystem):
         yield Path(target)
         return
     with tempfile.TemporaryDirectory() as folder:
         local = Path(folder) / Path(target).name
-        filesystem.get(target, str(local), recursive=filesystem.isdir(target))
+        with _reaching():
+            filesystem.get(target, str(local), recursive=filesystem.isdir(target))
         yield local
 
 
 def delete(key: str) -> None:
     """Remove a stored file or folder; nothing happens when it is gone already."""
     filesystem, target = _locate(key)
-    if filesystem.exists(target):
-        filesystem.rm(target, recursive=True)
+    with _reaching():
+        if filesystem.exists(target):
+            filesystem.rm(target, recursive=True)
 
 
 def probe() -> None:
@@ -82,14 +103,18 @@ def all_keys() -> list[str]:
 def keys_below(key: str) -> list[str]:
     """The keys of all files below a folder; what is being written is none yet."""
     filesystem, home = _locate(key)
-    found = filesystem.find(home) if filesystem.exists(home) else []
+    with _reaching():
+        found = filesystem.find(home) if filesystem.exists(home) else []
     return sorted(f"{key}{name.removeprefix(home)}" for name in found if ".partial-" not in name)
 
 
 def size_below(key: str) -> int:
     """Bytes of all files below a folder."""
     filesystem, home = _locate(key)
-    return sum(file["size"] for file in filesystem.find(home, detail=True).values()) if filesystem.exists(home) else 0
+    with _reaching():
+        return (
+            sum(file["size"] for file in filesystem.find(home, detail=True).values()) if filesystem.exists(home) else 0
+        )
 
 
 def sha256_of(path: Path) -> str:
@@ -109,5 +134,25 @@ def free_bytes() -> int:
 def _locate(key: str) -> tuple[fsspec.AbstractFileSystem, str]:
     if ".." in key.split("/"):
         raise ValueError(f"a storage key may not climb: {key}")
-    filesystem, root = fsspec.core.url_to_fs(settings.STORAGE_URL)
+    # Other processes write too, so what was listed before may not be remembered.
+    filesystem, root = fsspec.core.url_to_fs(settings.STORAGE_URL, use_listings_cache=False)
     return filesystem, f"{root.rstrip('/')}/{key}"
+
+
+def _is_local(filesystem: fsspec.AbstractFileSystem) -> bool:
+    return isinstance(filesystem, LocalFileSystem)
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """What object storage or the way to it refuses, as `FilesAway`; a file that is not there, or a full disk of ours, stays what it is."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BotoCoreError, TimeoutError, ConnectionError, PermissionError) as error:
+        raise FilesAway(str(error)) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise FilesAway(str(error)) from error

@@ -70,6 +70,8 @@ def _resumed(memory: Memory) -> Watcher | None:
     try:
         watcher = watch_of(memory)
         watcher.resume(from_bytes(bytes(memory.state)))
+    except storage.FilesAway:
+        raise
     except (DataProblem, OSError):
         return None
     return watcher

@@ -34,6 +34,7 @@ from apps.predictions.queries import fields_in_use
 from apps.predictions.train import ChildKilled, mark_failed, train
 from apps.runs.lease import Cancelled, LeaseLost, Work, WorkFailed, heartbeat
 from apps.runs.models import Run
+from apps.runs.outages import wait_out
 from apps.runs.queue import MOST_ATTEMPTS, enqueue
 from apps.scoring.forget import forget_scores
 from apps.scoring.score import newest_run, score_prediction
@@ -132,14 +133,22 @@ def perform(work: Work) -> None:
     except ChildKilled as killed:
         logger.warning("run %s: %s", work.run_id, killed)
         _try_again(work)
+    except Exception as error:
+        _end_unexpected(work, error)
+
+
+def _end_unexpected(work: Work, error: Exception) -> None:
+    """An outage is waited out; what is left is a fault of ours, told by a reference that stands in the log."""
+    try:
+        sentence = wait_out(work, error)
     except Exception:
         reference = secrets.token_hex(4)
         logger.exception("reference %s: run %s (%s) failed", reference, work.run_id, work.kind)
-        _end(
-            work,
-            "failed",
-            f"Something went wrong on our side. Try again; if it stays, give your operator the reference {reference}.",
+        sentence = (
+            f"Something went wrong on our side. Try again; if it stays, give your operator the reference {reference}."
         )
+    if sentence:
+        _end(work, "failed", sentence)
 
 
 def _end(work: Work, state: str, sentence: str) -> None:

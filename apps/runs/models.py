@@ -30,6 +30,7 @@ class Run(TenantModel):
     lease_until = models.DateTimeField(null=True)
     dispatched_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    outages = models.PositiveSmallIntegerField(default=0, db_default=0)  # tries that something outside broke off
     cancel_requested = models.BooleanField(default=False)
     stages = models.JSONField(default=list)
     progress = models.JSONField(default=dict)

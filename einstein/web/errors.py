@@ -1,9 +1,20 @@
 """The pages for what went wrong. REST paths answer with problem+json, all others with a page."""
 
+import sys
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
-CODES = {400: "bad_request", 403: "permission_denied", 404: "not_found", 500: "error"}  # as DRF names them
+from einstein.outages import outage_of
+
+CODES = {
+    400: "bad_request",
+    403: "permission_denied",
+    404: "not_found",
+    500: "error",
+    503: "unavailable",
+}  # as DRF names them
 WORDS = {
     400: ("We could not read that request", "Go back, reload the page and try once more."),
     403: ("Your role does not allow this", "Ask an admin of your workspace to do it, or to change your role."),
@@ -12,7 +23,9 @@ WORDS = {
         "Something went wrong on our side",
         "Nothing was changed. Try again; if it stays, give your operator the reference.",
     ),
+    503: ("We cannot do this right now", "Nothing was changed. Try again in a minute."),
 }
+RETRY_AFTER = 30  # seconds
 
 
 def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
@@ -30,6 +43,8 @@ def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpRespo
         }
         return JsonResponse(body, status=status, content_type="application/problem+json")
     context = {"title": title, "advice": detail or advice, "status": status, "reference": reference}
+    if status == 503:  # the frame of a page would ask the database
+        return HttpResponse(render_to_string("error.html", context), status=status)
     return render(request, "error.html", context, status=status)
 
 
@@ -46,7 +61,14 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return error_page(request, 500)
+    """Called while the error is being handled; one that comes from an outage passes."""
+    error = sys.exception()
+    sentence = outage_of(error) if error else None
+    if sentence is None:
+        return error_page(request, 500)
+    response = error_page(request, 503, f"{sentence} Nothing was changed. Try again in a minute.")
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
