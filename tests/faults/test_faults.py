@@ -1,0 +1,161 @@
+"""What fails in the night: workers and whole machines, the database, the disk, the mail server, a clock. In the morning every record has one current
+score, every change was told once, every alert was mailed once, and no Run says what is not so.
+
+EINSTEIN_TEST_KILLS=50 kills fifty times; the test is the same.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import time
+from itertools import count
+
+import pytest
+
+from tests.e2e.stack import wait_for
+from tests.faults.installation import LEASE_SECONDS
+
+KILLS, A_NIGHT = int(os.environ.get("EINSTEIN_TEST_KILLS", "3")), 10
+SEED = 11
+companies = count()
+
+
+@pytest.fixture
+def broken(fleet):
+    """The company whose feed breaks tonight: another each time, so that each has one alert to come."""
+    return next(companies) % fleet.companies
+
+
+def under_way(fleet) -> bool:
+    """Something is running, and something is left to do."""
+    return bool(
+        fleet.installation.sql(
+            "SELECT 1 FROM runs_run WHERE state = 'running' AND created_at >= %s LIMIT 1", fleet.began
+        )
+    )
+
+
+def good_morning(fleet, broken: int, before: int, mails_twice: int = 0) -> None:
+    """The night ends with nothing lost and nothing doubled, one alert to the owner of the broken feed, and one list to each company's people."""
+    lists = fleet.nights_mails()
+    fleet.morning()
+    twice = [loss for loss in fleet.losses() if loss.startswith("a mail came")]
+    assert [loss for loss in fleet.losses() if loss not in twice] == []
+    assert len(twice) <= mails_twice, twice
+    assert len(set(fleet.alarms(broken)[before:])) == 1, fleet.alarms(broken)
+    assert all(fleet.nights_mails()[f"sales{company}@people.example"] >= lists[f"sales{company}@people.example"] for company in range(fleet.companies))  # fmt: skip
+
+
+def test_killed_workers_lose_nothing_and_double_nothing(fleet, host, broken, record_property):
+    random.seed(SEED)
+    before, done, hit = len(fleet.alarms(broken)), 0, 0
+    while done < KILLS:
+        fleet.nightfall(broken)
+        wait_for(lambda: under_way(fleet), 60, "work to be under way")
+        for _ in range(min(A_NIGHT, KILLS - done)):
+            time.sleep(random.uniform(0.05, 1.0))
+            hit += under_way(fleet)
+            host.kill_one(random.choice, "manage.py work")
+            done += 1
+        fleet.morning()
+        assert fleet.losses() == []
+    assert len(fleet.alarms(broken)) == before + 1
+    taken = fleet.installation.sql("SELECT count(*), max(attempts) FROM runs_run WHERE attempts > 1")[0]
+    record_property("kill -9", f"{done} workers killed, {hit} while Runs were under way; {taken[0]} Runs taken over, at most {taken[1]} tries")  # fmt: skip
+
+
+def test_a_database_that_restarts_and_then_stays_away(fleet, host, broken):
+    before = len(fleet.alarms(broken))
+    fleet.nightfall(broken)
+    wait_for(lambda: under_way(fleet), 60, "work to be under way")
+    fleet.installation.database.stop_at_once()
+    fleet.installation.database.start_again()
+    time.sleep(2)
+    fleet.installation.database.stop_at_once()
+    time.sleep(2 * LEASE_SECONDS)
+    fleet.installation.database.start_again()
+    good_morning(fleet, broken, before, mails_twice=1)
+
+
+def test_a_mail_server_that_stops(fleet, host, broken):
+    before = len(fleet.alarms(broken))
+    fleet.installation.inbox.stop()
+    fleet.nightfall(broken)
+    wait_for(lambda: fleet.installation.sql("SELECT 1 FROM outbox_message WHERE state = 'pending' AND attempts > 0"), 90, "a mail to be refused")  # fmt: skip
+    fleet.installation.inbox.start()
+    good_morning(fleet, broken, before)
+
+
+def test_a_machine_that_is_gone_for_good(fleet, installation, host, broken):
+    before = len(fleet.alarms(broken))
+    other = installation.host("other").start()
+    wait_for(lambda: len(other.pids("manage.py work")) >= 4, 60, "the second machine to be up")
+    fleet.nightfall(broken)
+    wait_for(lambda: under_way(fleet), 60, "work to be under way")
+    time.sleep(1)
+    host.kill()
+    try:
+        good_morning(fleet, broken, before, mails_twice=1)
+    finally:
+        other.kill()
+
+
+def test_a_clock_that_jumps_an_hour_and_back(fleet, installation, broken):
+    before, shift = len(fleet.alarms(broken)), installation.var / "clock.txt"
+    shift.write_text("+0")
+    env = {"LD_PRELOAD": faketime(), "FAKETIME_TIMESTAMP_FILE": str(shift), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}  # fmt: skip
+    skewed, steady = installation.host("skewed", **env).start(), installation.host("steady", clock=False).start()
+    try:
+        wait_for(lambda: len(skewed.pids("manage.py work")) >= 4 and len(steady.pids("manage.py work")) >= 4, 60, "both machines to be up")  # fmt: skip
+        fleet.nightfall(broken)
+        wait_for(lambda: under_way(fleet), 60, "work to be under way")
+        shift.write_text("+1h")
+        time.sleep(2)
+        good_morning(fleet, broken, before)
+        later = installation.sql("SELECT count(*) FROM runs_run WHERE created_at > now() OR due_at > now() + interval '1 minute' OR ended_at > now() OR attempts > 1 AND created_at >= %s", fleet.began)  # fmt: skip
+        assert later == [(0,)], "nothing was planned or ended in the future, and no lease was taken from the living"
+        fleet.nightfall()
+        shift.write_text("+0")
+        fleet.morning()
+        assert fleet.losses() == []
+    finally:
+        skewed.kill()
+        steady.kill()
+
+
+def faketime() -> str:
+    [found] = [line for line in subprocess.run(["dpkg", "-L", "libfaketime"], capture_output=True, text=True, check=True).stdout.split() if line.endswith("libfaketimeMT.so.1")]  # fmt: skip
+    return found
+
+
+def test_a_disk_that_is_full_for_a_while(fleet, installation, broken, tmp_path):
+    before = len(fleet.alarms(broken))
+    files = installation.var / "files"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(tmp_path)], check=True)
+    shutil.copytree(files, tmp_path / "files")
+    small = installation.host("small", EINSTEIN_STORAGE_URL=str(tmp_path / "files"), TMPDIR=str(tmp_path)).start()
+    try:
+        fleet.nightfall(broken)
+        wait_for(lambda: under_way(fleet), 60, "work to be under way")
+        fill(tmp_path / "filler")
+        wait_for(lambda: installation.sql("SELECT 1 FROM runs_run WHERE state = 'queued' AND error LIKE 'The disk%%'"), 60, "work to meet the full disk")  # fmt: skip
+        (tmp_path / "filler").unlink()
+        good_morning(fleet, broken, before)
+        shutil.rmtree(files)
+        shutil.copytree(tmp_path / "files", files)
+    finally:
+        small.kill()
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def fill(path) -> None:
+    with path.open("wb") as filler:
+        try:
+            while True:
+                filler.write(b"x" * 65_536)
+                filler.flush()
+        except OSError:
+            return
