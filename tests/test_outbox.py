@@ -92,6 +92,7 @@ def test_without_a_server_mail_is_kept_for_the_operator_alone(client, owner, set
     assert "Look at this" in client.get("/console/mail/").content.decode()
 
 
+@pytest.mark.django_db
 def test_keeping_mail_is_refused_when_the_server_listens_beyond_loopback(settings):
     settings.SMTP_URL, settings.ON_LOOPBACK, settings.LISTEN_HOST = "", False, "0.0.0.0"  # noqa: S104 it is what is refused
     assert "einstein.E001" in {found.id for found in run_checks()}
