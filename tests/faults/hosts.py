@@ -100,6 +100,12 @@ class Host:
         (self.group / "cpu.cfs_quota_us").write_text(str(int(PERIOD * cores)))
         return self
 
+    def release(self) -> Host:
+        """Let it have whatever the processor gives."""
+        if self.group is not None:
+            (self.group / "cpu.cfs_quota_us").write_text("-1")
+        return self
+
 
 def make_bridge() -> str:
     """The switch the namespaces hang on; its address."""

@@ -1,0 +1,97 @@
+"""`make bench-hosts`: the same night by one, two and four machines, each in a network namespace of its own, held to 0.3 core by a cgroup and working on one
+PostgreSQL over TCP. Limits: two machines are at least 1.7 times as fast as one, four at least 3.0 times. Then a machine is killed in the middle of a
+night, which may lose nothing and double nothing. Needs root (namespaces, cgroups). `--companies N` (default 40), `--nights N` for each (default 3)."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+
+from tests.e2e.stack import wait_for
+from tests.faults.hosts import Host, make_bridge, remove_network
+from tests.faults.installation import Installation
+from tests.faults.nights import EACH, RECORDS, Fleet
+
+CORES = 0.3
+LIMITS = {2: 1.7, 4: 3.0}
+PROCESSES = 5  # of a machine's workers: guard, pusher, monitor, two workers
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--companies", type=int, default=40)
+    parser.add_argument("--nights", type=int, default=3)
+    options = parser.parse_args()
+    installation = Installation("bench-hosts", make_bridge(), EINSTEIN_LEASE_SECONDS="20")
+    try:
+        fleet = Fleet(installation, options.companies)
+        hosts = [installation.host(f"machine{number}").in_namespace(number).with_cores(CORES) for number in range(1, 5)]
+        seconds = {size: _nights(fleet, hosts[:size], options.nights) for size in (1, 2, 4)}
+        failed = _report(seconds, fleet)
+        return int(failed | _pull_the_plug(fleet, hosts[:2]))
+    finally:
+        installation.stop()
+        remove_network()
+
+
+def _nights(fleet: Fleet, hosts: list[Host], nights: int) -> list[float]:
+    """Seconds of each; the first, in which models are loaded and everything is imported, is not held and does not count."""
+    _begin(fleet, hosts)
+    found = []
+    for _ in range(nights):
+        fleet.nightfall()
+        began = time.monotonic()
+        fleet.morning()
+        found.append(time.monotonic() - began)
+        _refuse_losses(fleet)
+    for host in hosts:
+        host.kill()
+    print(f"{len(hosts)} machines of {CORES} core: {min(found):.1f}/{statistics.median(found):.1f}/{max(found):.1f} s a night (min/median/max)", flush=True)  # fmt: skip
+    return found
+
+
+def _begin(fleet: Fleet, hosts: list[Host]) -> None:
+    for host in hosts:
+        host.release()
+        host.start()
+    wait_for(lambda: all(len(host.pids("manage.py work")) >= PROCESSES for host in hosts), 120, "the machines to be up")
+    fleet.nightfall()
+    fleet.morning()
+    for host in hosts:
+        host.with_cores(CORES)
+
+
+def _refuse_losses(fleet: Fleet) -> None:
+    losses = fleet.losses()
+    assert not losses, losses
+
+
+def _report(seconds: dict[int, list[float]], fleet: Fleet) -> bool:
+    print(f"{fleet.companies} companies x {EACH} predictions x {RECORDS} records")
+    failed = False
+    for size, limit in LIMITS.items():
+        speed = statistics.median(seconds[1]) / statistics.median(seconds[size])
+        failed |= speed < limit
+        print(f"{size} machines are {speed:.2f} times as fast as one (at least {limit})", flush=True)
+    return failed
+
+
+def _pull_the_plug(fleet: Fleet, hosts: list[Host]) -> bool:
+    """One of two machines dies in the middle of a night: what the other finds in the morning."""
+    _begin(fleet, hosts)
+    fleet.nightfall(broken=0)
+    half = fleet.companies * EACH // 2
+    done = "SELECT count(*) FROM scoring_scoringrun WHERE as_of >= %s"
+    wait_for(lambda: fleet.installation.sql(done, fleet.began)[0][0] >= half, 240, "half of the night")
+    hosts[0].kill()
+    fleet.morning()
+    losses = fleet.losses()
+    taken = fleet.installation.sql("SELECT count(*) FROM runs_run WHERE attempts > 1 AND created_at >= %s", fleet.began)[0][0]  # fmt: skip
+    print(f"a machine was killed in the middle: {taken} Runs taken over by the other; lost or doubled: {losses or 'nothing'}; alerts to the owner of the broken feed: {fleet.alarms(0)}")  # fmt: skip
+    return bool(losses) or len(fleet.alarms(0)) != 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
