@@ -17,6 +17,7 @@ import pytest
 
 from tests.e2e.stack import wait_for
 from tests.faults.installation import LEASE_SECONDS
+from tests.faults.object_store import ObjectStore
 
 KILLS, A_NIGHT = int(os.environ.get("EINSTEIN_TEST_KILLS", "3")), 10
 SEED = 11
@@ -150,6 +151,26 @@ def test_a_disk_that_is_full_for_a_while(fleet, installation, broken, tmp_path):
     finally:
         small.kill()
         subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_an_object_store_that_stops(fleet, installation, broken, tmp_path, record_property):
+    before, files = len(fleet.alarms(broken)), installation.var / "files"
+    store = ObjectStore(tmp_path / "objects").start()
+    store.files().put(str(files), "einstein/", recursive=True)
+    host = installation.host("remote", **store.environment).start()
+    try:
+        fleet.nightfall(broken)
+        wait_for(lambda: under_way(fleet), 60, "work to be under way")
+        store.stop()
+        wait_for(lambda: installation.sql("SELECT 1 FROM runs_run WHERE state = 'queued' AND error LIKE 'The file store%%'"), 120, "work to miss the files")  # fmt: skip
+        store.start()
+        good_morning(fleet, broken, before)
+        shutil.rmtree(files)
+        store.files().get("einstein/files", str(files), recursive=True)
+        record_property("the object store", store.name)
+    finally:
+        host.kill()
+        store.leave()
 
 
 def fill(path) -> None:
