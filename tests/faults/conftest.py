@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import WORKER
+from tests.e2e.stack import wait_for
 from tests.faults.installation import Installation
 from tests.faults.nights import Fleet
 
@@ -34,5 +35,6 @@ def fleet(installation):
 def host(installation, fleet):
     """The machine of tonight."""
     running = installation.host("host").start()
+    wait_for(lambda: len(running.pids("manage.py work")) >= 4, 120, "the machine to be up")
     yield running
     running.kill()

@@ -30,6 +30,11 @@ def broken(fleet):
     return next(companies) % fleet.companies
 
 
+def up(*hosts) -> None:
+    """Wait until their workers are there."""
+    wait_for(lambda: all(len(host.pids("manage.py work")) >= 4 for host in hosts), 120, "the machines to be up")
+
+
 def under_way(fleet) -> bool:
     """Something is running, and something is left to do."""
     return bool(
@@ -93,7 +98,7 @@ def test_a_mail_server_that_stops(fleet, host, broken):
 def test_a_machine_that_is_gone_for_good(fleet, installation, host, broken):
     before = len(fleet.alarms(broken))
     other = installation.host("other").start()
-    wait_for(lambda: len(other.pids("manage.py work")) >= 4, 60, "the second machine to be up")
+    up(other)
     fleet.nightfall(broken)
     wait_for(lambda: under_way(fleet), 60, "work to be under way")
     time.sleep(1)
@@ -110,7 +115,7 @@ def test_a_clock_that_jumps_an_hour_and_back(fleet, installation, broken):
     env = {"LD_PRELOAD": faketime(), "FAKETIME_TIMESTAMP_FILE": str(shift), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "PYTHONFAULTHANDLER": "1"}  # fmt: skip
     skewed, steady = installation.host("skewed", **env).start(), installation.host("steady", clock=False).start()
     try:
-        wait_for(lambda: len(skewed.pids("manage.py work")) >= 4 and len(steady.pids("manage.py work")) >= 4, 120, "both machines to be up")  # fmt: skip
+        up(skewed, steady)
         fleet.nightfall(broken)
         wait_for(lambda: under_way(fleet), 60, "work to be under way")
         shift.write_text("+1h")
@@ -140,6 +145,7 @@ def test_a_disk_that_is_full_for_a_while(fleet, installation, broken, tmp_path):
     shutil.copytree(files, tmp_path / "files")
     small = installation.host("small", EINSTEIN_STORAGE_URL=str(tmp_path / "files"), TMPDIR=str(tmp_path)).start()
     try:
+        up(small)
         fleet.nightfall(broken)
         wait_for(lambda: under_way(fleet), 60, "work to be under way")
         fill(tmp_path / "filler")
@@ -159,6 +165,7 @@ def test_an_object_store_that_stops(fleet, installation, broken, tmp_path, recor
     store.files().put(str(files), "einstein/", recursive=True)
     host = installation.host("remote", **store.environment).start()
     try:
+        up(host)
         fleet.nightfall(broken)
         wait_for(lambda: under_way(fleet), 60, "work to be under way")
         store.stop()
