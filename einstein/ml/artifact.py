@@ -26,6 +26,7 @@ from einstein.ml.scale import Scale
 
 FORMAT = 2  # 1: one weight a member, features by one-hot and statistics, exact SHAP for every score
 MANIFEST = "manifest.json"
+SECONDS = "seconds.json"  # how long it took: beside the model, because the same model may come sooner or later
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Model:
     calibration: dict[str, float] = field(default_factory=dict)
     explainer: Explainer | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
 
     @property
     def task(self) -> str:
@@ -117,6 +119,7 @@ def _write_model(model: Model, folder: Path) -> str:
         np.savez_compressed(file, allow_pickle=False, **{f"a{i}": array for i, array in enumerate(arrays.values())})
     _write(folder / "encoder.json", model.encoder.to_json() | {"array_names": list(arrays)})
     _write(folder / "facts.json", model.facts)
+    _write(folder / SECONDS, model.seconds)
     job = model.job
     manifest = {
         "format": FORMAT,
@@ -127,7 +130,7 @@ def _write_model(model: Model, folder: Path) -> str:
         ],
         "calibration": model.calibration,
         "explainer": model.explainer.to_json() if model.explainer else None,
-        "files": {path.name: _hash(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST},
+        "files": {path.name: _hash(path) for path in sorted(folder.iterdir()) if path.name not in {MANIFEST, SECONDS}},
     }  # fmt: skip
     _write(folder / MANIFEST, manifest)
     return _hash(folder / MANIFEST)
@@ -156,7 +159,10 @@ def _read_part(item: dict[str, Any], job: Job, folder: Path) -> Part:
 def read_facts(folder: Path) -> dict[str, Any]:
     """The facts of a stored model (outcome, scorecard, reference, and the hash that names it) without loading its members."""
     _verified_manifest(folder, None)
-    return json.loads((folder / "facts.json").read_text()) | {"hash": _hash(folder / MANIFEST)}
+    facts = json.loads((folder / "facts.json").read_text()) | {"hash": _hash(folder / MANIFEST)}
+    if (folder / SECONDS).exists():  # older models hold it among their facts
+        facts["scorecard"]["seconds"] = json.loads((folder / SECONDS).read_text())
+    return facts
 
 
 def _verified_manifest(folder: Path, expected_hash: str | None) -> dict[str, Any]:

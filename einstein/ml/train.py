@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from einstein.ml import explain, reference
-from einstein.ml.artifact import Model, outputs_of, save_model
+from einstein.ml.artifact import Model, outputs_of, read_facts, save_model
 from einstein.ml.blend import Blend, choose_blend
 from einstein.ml.columns import Column
 from einstein.ml.errors import DataProblem
@@ -86,11 +86,11 @@ def train(table: pd.DataFrame, request: TrainRequest, out: Path, tell: Tell = la
     facts |= _facts(known, kept, [*findings, *useless], request)
     facts["scorecard"] |= {
         "learning_curve": curve, "drivers": explain.drivers(model, known.table.iloc[slices.test]), "refitted": refitted, "tried": len(found.trials), "estimator": model.title,
-        "members": [[part.member.title, part.weight] for part in model.parts], "seconds": round(clock.spent, 2),
+        "members": [[part.member.title, part.weight] for part in model.parts],
     }  # fmt: skip
-    model.facts = facts
-    facts["hash"] = save_model(model, out)
-    return facts
+    model.facts, model.seconds = facts, round(clock.spent, 2)
+    save_model(model, out)
+    return read_facts(out)
 
 
 def _set_aside(slices: Slices) -> dict[str, Any]:

@@ -72,13 +72,10 @@ def test_order_extra_fields_and_missing_fields_are_borne(trained, table):
     assert len(score(model, table.head(0), 3).value) == 0
 
 
-def test_the_same_seed_and_trials_give_the_same_model(trained, table, tmp_path):
+def test_the_same_seed_and_trials_give_the_same_model_to_the_byte(trained, table, tmp_path):
     again = train(table, TrainRequest("Churn", positive="Yes", trials=4, threads=1), tmp_path)
-    assert (
-        again["hash"] != ""
-        and score(load_model(tmp_path), table, 0).value.tolist()
-        == score(load_model(trained[0]), table, 0).value.tolist()
-    )
+    assert again["hash"] == trained[1]["hash"]
+    assert {member.name for member in tmp_path.glob("member-*.cbm")}
 
 
 def test_a_changed_byte_is_refused(trained, table, tmp_path):

@@ -15,6 +15,7 @@ from einstein.ml.members.oblivious import ObliviousTrees
 
 PIECE = 50  # trees whose contributions are held at once
 MOST_DEPTH = 6  # exact contributions cost a multiple with every level more
+OF_THE_DAY = ("model_guid", "train_finish_time")  # CatBoost's own notes, different each time the same trees grow
 LOSSES = {"binary": "Logloss", "multiclass": "MultiClass", "regression": "RMSE"}
 
 
@@ -117,6 +118,9 @@ class CatBoost(Member):
         return found
 
     def save(self, path: Path) -> None:
+        facts = self.model.get_metadata()
+        for name in OF_THE_DAY:
+            facts[name] = ""
         self.model.save_model(str(path), format="cbm")
 
     def load(self, path: Path) -> CatBoost:
