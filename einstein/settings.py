@@ -203,6 +203,10 @@ STORAGES = {
 # --- background work: the Run is the queue, django-q carries what the dispatcher hands it (docs/decisions/0003)
 WORKERS = {"interactive": env.int("EINSTEIN_WORKERS", default=2), "train": env.int("EINSTEIN_TRAIN_WORKERS", default=1)}
 TRAIN_THREADS = env.int("EINSTEIN_TRAIN_THREADS", default=0)  # 0: all cores
+TRAIN_EXECUTOR = env.str("EINSTEIN_TRAIN_EXECUTOR", default="subprocess")  # a kind of apps.predictions.executors
+TRAIN_CPUS = env.int("EINSTEIN_TRAIN_CPUS", default=2)  # asked of a cluster for one training
+TRAIN_MEMORY_MB = env.int("EINSTEIN_TRAIN_MEMORY_MB", default=0)  # 0: three quarters of the machine
+TRAIN_TIME_FACTOR = env.float("EINSTEIN_TRAIN_TIME_FACTOR", default=4.0)  # times its budget, then it is ended
 _QUEUE = {"timeout": 3600, "retry": 3660, "max_attempts": 1, "ack_failures": True}
 Q_CLUSTER = {
     "name": "einstein",

@@ -30,6 +30,6 @@ def test_every_check_is_in_the_users_guide():
 
 def test_every_dependency_says_why_it_is_there():
     reasons = (ROOT / "docs" / "decisions" / "0001-dependencies.md").read_text().lower()
-    lines = (ROOT / "requirements.txt").read_text() + (ROOT / "requirements-dev.txt").read_text()
+    lines = "".join(path.read_text() for path in ROOT.glob("requirements*.txt"))
     named = re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==", lines, re.MULTILINE)
     assert [name for name in named if name.lower() not in reasons] == []

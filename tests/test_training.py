@@ -137,13 +137,13 @@ def test_a_stored_model_that_was_changed_is_refused_in_plain_words(scored, owner
 @pytest.fixture
 def trainer(tmp_path, churn_model, monkeypatch, draft):
     """Have trainings done by a program that makes a model, says what it is told to say, and ends as it is told to end."""
-    from apps.predictions import train
+    from apps.predictions.executors import base
 
     def ends(script: str) -> Run:
         program = tmp_path / "python"
         program.write_text(f'#!/bin/sh\ncp -r {churn_model} "$4/model"\n{script}\n')
         program.chmod(0o755)
-        monkeypatch.setattr(train.sys, "executable", str(program))
+        monkeypatch.setattr(base.sys, "executable", str(program))
         _, run = start_training(draft, None)
         Run.objects.filter(id=run.id).update(state="dispatched")
         perform(draft.workspace_id, run.id)

@@ -29,9 +29,10 @@ from apps.monitoring.models import Alert, Watch
 from apps.monitoring.observe import observe
 from apps.pipeline.export import export_workspace, forget_exports
 from apps.pipeline.schedules import next_slot
+from apps.predictions.judge_ending import BrokeOff
 from apps.predictions.models import Prediction
 from apps.predictions.queries import fields_in_use
-from apps.predictions.train import ChildKilled, mark_failed, train
+from apps.predictions.train import forget_input, mark_failed, train
 from apps.runs.lease import Cancelled, LeaseLost, Work, WorkFailed, heartbeat
 from apps.runs.models import Run
 from apps.runs.outages import wait_out
@@ -130,9 +131,9 @@ def perform(work: Work) -> None:
         _end(work, "cancelled", "Stopped.")
     except (WorkFailed, DataProblem) as problem:
         _end(work, "failed", str(problem))
-    except ChildKilled as killed:
-        logger.warning("run %s: %s", work.run_id, killed)
-        _try_again(work)
+    except BrokeOff as broken:
+        logger.warning("run %s: %s", work.run_id, broken)
+        _try_again(work, broken)
     except Exception as error:
         _end_unexpected(work, error)
 
@@ -159,18 +160,15 @@ def _end(work: Work, state: str, sentence: str) -> None:
     after_failure(work.workspace_id, work.run_id)
 
 
-def _try_again(work: Work) -> None:
-    """Hand the Run back to the queue at once, at most three times."""
+def _try_again(work: Work, broken: BrokeOff) -> None:
+    """Hand the Run back to the queue, at most three times."""
     with work.fenced():
         run = Run.objects.get(id=work.run_id)
         if run.attempts < MOST_ATTEMPTS:
-            Run.objects.filter(id=run.id).update(state="queued", lease=F("lease") + 1, due_at=moment.now())
+            due = moment.now() + timedelta(seconds=broken.pause)
+            Run.objects.filter(id=run.id).update(state="queued", lease=F("lease") + 1, due_at=due)
             return
-    _end(
-        work,
-        "failed",
-        "The training broke off three times, probably because memory ran out. Use fewer fields, or ask your operator.",
-    )
+    _end(work, "failed", broken.sentence)
 
 
 def after_failure(workspace_id: int, run_id: int) -> None:
@@ -179,6 +177,7 @@ def after_failure(workspace_id: int, run_id: int) -> None:
         run = Run.objects.get(id=run_id)
     if run.kind == "train":
         mark_failed(workspace_id, run.subject_id, run.error or "Stopped.")
+        forget_input(workspace_id, run_id)
     if run.kind == "refresh" and run.state == "failed":
         plan_retry(workspace_id, run.subject_id)
     if run.kind == "enrich" and run.state == "failed":

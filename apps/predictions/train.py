@@ -1,26 +1,24 @@
-"""Training a prediction in a child process: hand it the records, pass on its progress, take in its model."""
+"""Training a prediction: hand its records to an executor, pass on its progress, take in its model."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Max
 
 from apps.datasets.records import load, newest_snapshot
 from apps.predictions.definition import chosen_types, learning_table, request_of
+from apps.predictions.executors import chosen
+from apps.predictions.executors.base import Limits
+from apps.predictions.judge_ending import judge
 from apps.predictions.models import ModelVersion, Prediction
-from apps.runs.die_with_parent import die_with_parent
 from apps.runs.lease import Work, WorkFailed
 from apps.runs.models import Run
 from apps.runs.queue import enqueue
@@ -29,11 +27,12 @@ from apps.workspaces.models import User
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
 from einstein.ml.artifact import read_facts
+from einstein.ml.request import AUTO_LARGE, TrainRequest
 from einstein.postgres import moment
 
 logger = logging.getLogger("einstein.train")
-POLL_SECONDS = 0.25
-NICE = 10  # of 19, the mildest (setpriority(2))
+SLACK_SECONDS = 600.0  # reading, and the first model, which is always finished, take what they take
+LONGEST = 5.5 * 3600  # the task queue ends its worker after six hours
 
 
 def start_training(prediction: Prediction, user: User | None) -> tuple[ModelVersion, Run]:
@@ -59,12 +58,12 @@ def train(work: Work) -> None:
             raise WorkFailed(f"{prediction.dataset.name} holds no records yet. Upload a file first.")
         records = learning_table(prediction, load(snapshot))
         request = request_of(prediction, chosen_types(prediction.dataset))
-    request.threads = request.threads or settings.TRAIN_THREADS
+    request.threads = request.threads or settings.TRAIN_THREADS or chosen().threads
     with tempfile.TemporaryDirectory(prefix="einstein-train-") as folder:
         home = Path(folder)
         records.reset_index(drop=True).to_parquet(home / "table.parquet")
         (home / "job.json").write_text(json.dumps(asdict(request)))
-        _run_child(work, home)
+        _train_somewhere(work, home, _limits_of(request))
         facts = read_facts(home / "model")
         key = storage.key_for(work.workspace_id, "models", version.id, f"{work.run_id}-{work.lease}")
         storage.put_folder(home / "model", key)
@@ -95,82 +94,47 @@ def mark_failed(workspace_id: int, version_id: int, sentence: str) -> None:
         ModelVersion.objects.filter(id=version_id, state="training").update(state="failed", failure=sentence)
 
 
-def _run_child(work: Work, home: Path) -> None:
-    """Run `python -m einstein.ml job`; stop it when the Run is taken away or somebody asks to."""
-    command = [sys.executable, "-m", "einstein.ml", "job", str(home)]
-    with (home / "errors.txt").open("w+") as errors:
-        child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=settings.BASE_DIR, preexec_fn=_begin_child,
-            env=os.environ | {"PYTHONFAULTHANDLER": "1"},  # says where, when a library falls
-        )  # fmt: skip
-        done = threading.Event()
-        listener = threading.Thread(target=_watch_lease, args=(work, child, done), daemon=True)
-        listener.start()
-        try:
-            finished = _pass_on(work, child.stdout)
-            status = child.wait()
-        finally:
-            done.set()
-            child.kill()
-            listener.join()
-        work.check()
-        errors.seek(0)
-        if not finished:
-            _judge(status, errors.read())
-        elif status:  # a library's threads may fall while Python leaves; the model was complete by then
-            logger.warning("run %s: the training process ended with %s after it was done", work.run_id, status)
+def forget_input(workspace_id: int, run_id: int) -> None:
+    """Remove what a killed worker had sent to other machines."""
+    try:
+        storage.delete(storage.key_for(workspace_id, "trainings", run_id))
+    except Exception:  # each kind of storage has its own; whoever takes many Runs back goes on with the next
+        logger.exception("run %s: what was sent to be trained on could not be removed", run_id)
 
 
-def _begin_child() -> None:
-    """It uses what scoring and people leave over: a training takes as long as its budget says in any case."""
-    die_with_parent()
-    os.nice(NICE)
+def _train_somewhere(work: Work, home: Path, limits: Limits) -> None:
+    """Have the chosen executor train; it stops when the Run is taken away or somebody asks to."""
+    forget_input(work.workspace_id, work.run_id)
+    key = storage.key_for(work.workspace_id, "trainings", work.run_id, work.lease)
+    ending = chosen().train(
+        home, key, limits, partial(_pass_on, work), lambda: work.lost.is_set() or work.cancel.is_set()
+    )
+    work.check()
+    judge(ending)
+    if ending.status:  # a library's threads may fall while Python leaves; the model was complete by then
+        logger.warning("run %s: the training process ended with %s after it was done", work.run_id, ending.status)
 
 
-def _pass_on(work: Work, lines: IO[str]) -> bool:
-    """Tell what the child tells; whether it said at last that the model is complete."""
-    finished = False
-    for line in lines:
-        try:
-            event: dict[str, Any] = json.loads(line)
-        except ValueError:  # a line that broke off with its process, or a library's own words
-            continue
-        finished |= "done" in event
-        if "stage" in event:
-            work.stage(event["stage"], event.get("detail", ""))
-        if "progress" in event:
-            _tell_progress(work, event["progress"])
-    return finished
+def _pass_on(work: Work, event: dict[str, Any]) -> None:
+    if "stage" in event:
+        work.stage(event["stage"], event.get("detail", ""))
+    if "progress" in event:
+        _tell_progress(work, event["progress"])
+
+
+def _limits_of(request: TrainRequest) -> Limits:
+    budget = request.budget if request.budget is not None else AUTO_LARGE
+    seconds = LONGEST if request.trials else min(SLACK_SECONDS + settings.TRAIN_TIME_FACTOR * budget, LONGEST)
+    return Limits(seconds, settings.TRAIN_MEMORY_MB, settings.TRAIN_CPUS)
 
 
 def _tell_progress(work: Work, counts: dict[str, Any]) -> None:
     """Keep the growing curve of the best so far, one point a change."""
     curve = getattr(work, "curve", [])
     point = [round(counts["seconds"], 1), round(counts["best"], 4), counts["tried"]]
+    if curve and counts["tried"] < curve[-1][2]:  # begun again on another machine
+        curve = []
     if not curve or curve[-1][1:] != point[1:]:
         curve.append(point)
     work.curve = curve
     work.progress(tried=counts["tried"], best=counts["best"], kinds=counts["kinds"], curve=curve[-300:])
-
-
-def _watch_lease(work: Work, child: subprocess.Popen, done: threading.Event) -> None:
-    while not done.wait(POLL_SECONDS):
-        if work.lost.is_set() or work.cancel.is_set():
-            child.kill()
-            return
-
-
-def _judge(status: int, errors: str) -> None:
-    if status == 0:
-        return
-    if status == 2:
-        raise WorkFailed(errors.strip().splitlines()[-1])
-    if status == -signal.SIGKILL:
-        raise ChildKilled("the training process was killed, perhaps because memory ran out")
-    if status < 0:
-        raise ChildKilled(f"the training process fell with signal {-status}:\n{errors[-4000:]}")
-    raise RuntimeError(f"the training process ended with {status}:\n{errors[-4000:]}")
-
-
-class ChildKilled(Exception):
-    """The training process was killed from outside, or fell in a library's own code; the Run is tried again."""
