@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import fsspec
 
 from apps.predictions.executors.base import Limits, job_command
 from apps.predictions.executors.base.child import run_child
+from apps.predictions.executors.base.folder import job_folder
 
 HEARD_SECONDS = 10.0
 
@@ -35,8 +35,7 @@ def train_on_node(place: str, limits: dict[str, Any], mailbox: Any) -> dict[str,
     filesystem, root = fsspec.core.url_to_fs(place)
     name = f"model-{uuid4().hex}"
     mailbox.tell.remote({"begun": True})
-    with tempfile.TemporaryDirectory(prefix="einstein-train-") as folder:
-        home = Path(folder)
+    with job_folder() as home:
         for file in ("job.json", "table.parquet"):
             filesystem.get_file(f"{root}/{file}", str(home / file))
         ending = run_child(job_command(home), Limits(**limits), mailbox.tell.remote, lambda: False)
