@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH_DATA ?= bench/data
 
-.PHONY: run backup restore test lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts screenshots clean
+.PHONY: run backup restore test lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts bench-ray screenshots clean
 
 run: .venv/run
 	$(BIN)/python -m einstein run
@@ -27,13 +27,17 @@ lint: .venv/dev
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml apps einstein manage.py
 
-bench: bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts
+bench: bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts bench-ray
 
 bench-quality: .venv/dev
 	BENCH_DATA=$(BENCH_DATA) PYTHONPATH=. $(BIN)/python -m bench.quality
 
 bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts: bench-%: .venv/dev
 	BENCH_DATA=$(BENCH_DATA) PYTHONPATH=. $(BIN)/python -m bench.$*
+
+bench-ray: .venv/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
+	PYTHONPATH=. $(BIN)/python -m bench.ray
 
 bench-floor: .venv/dev
 	BENCH_DATA=$(BENCH_DATA) PYTHONPATH=. $(BIN)/python bench/quality_floor.py
