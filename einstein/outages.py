@@ -1,4 +1,4 @@
-"""Telling an outage from a fault of ours: an error of the database, the file store or the disk, in a sentence for people."""
+"""Telling an outage from a fault of ours: an error of the database, the file store, the disk or the cluster, in a sentence for people."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ from einstein.storage import FilesAway
 NO_DISK = "The disk of the installation is full."
 NO_DATABASE = "The database of the installation could not be reached."
 NO_FILES = "The file store of the installation could not be reached."
+NO_TRAINERS = "The machines that train could not be reached."
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 FULL_WORDS = (
     "No space left on device",
     "could not extend file",
     "Disk quota exceeded",
 )  # as libraries pass the number on
+
+
+class TrainersAway(Exception):
+    """The cluster that models are trained on does not answer, or was lost."""
 
 
 def outage_of(error: BaseException) -> str | None:
@@ -41,6 +46,8 @@ def _sentence(error: BaseException) -> str | None:
         return NO_DISK
     if isinstance(error, FilesAway):
         return NO_FILES
+    if isinstance(error, TrainersAway):
+        return NO_TRAINERS
     if isinstance(error, db.OperationalError | db.InterfaceError | psycopg.OperationalError):
         return NO_DATABASE
     return None

@@ -176,7 +176,7 @@ def tried_once(draft) -> Run:
     return run
 
 
-def test_a_kind_put_into_the_folder_is_known_everywhere(with_kind):
+def test_a_kind_put_into_the_folder_is_known_everywhere(db, with_kind):
     with_kind(Ending(True))
     assert {"elsewhere", "ray", "subprocess"} <= set(registry())
     assert chosen().address == "here"
@@ -192,17 +192,16 @@ def test_what_would_end_so_again_fails_at_once_with_its_sentence(draft, with_kin
     assert "operator" in run.error or "more time" in run.error
 
 
-def test_a_cluster_that_does_not_answer_is_asked_again_a_minute_later_and_three_times_at_most(draft, with_kind):
-    with_kind(Ending(False, reason="unreachable", errors="connection refused"))
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("unreachable", "machines that train could not be reached"), ("files", "file store of the installation")],
+)
+def test_a_cluster_or_its_file_store_that_does_not_answer_is_waited_for(draft, with_kind, reason, words):
+    with_kind(Ending(False, reason=reason, errors="connection refused"))
     run = tried_once(draft)
-    assert (run.state, run.attempts) == ("queued", 1)
-    assert 50 < (run.due_at - run.started_at).total_seconds() < 120
-    for _ in range(2):
-        Run.objects.filter(id=run.id).update(state="dispatched")
-        perform(draft.workspace_id, run.id)
-    run.refresh_from_db()
-    assert (run.state, run.attempts) == ("failed", 3)
-    assert "could not be reached" in ModelVersion.objects.get(prediction=draft).failure
+    assert (run.state, run.attempts, run.outages) == ("queued", 0, 1)
+    assert words in run.error
+    assert ModelVersion.objects.get(prediction=draft).state == "training"
 
 
 def test_the_page_says_in_plain_words_that_memory_ran_out(client, owner, workspace, draft, settings):
@@ -241,13 +240,13 @@ def test_records_that_a_killed_process_left_behind_go_with_the_next_training(tmp
     ("setting", "words"),
     [("kubernetes", "Write one of: ray, subprocess"), ("ray", "names no cluster")],
 )
-def test_an_executor_that_cannot_train_is_refused_at_start(settings, monkeypatch, setting, words):
+def test_an_executor_that_cannot_train_is_refused_at_start(db, settings, monkeypatch, setting, words):
     monkeypatch.setattr("apps.predictions.executors.ray.find_spec", lambda name: object())
     settings.TRAIN_EXECUTOR = setting
     assert [words in error.hint for error in run_checks(databases=[])] == [True]
 
 
-def test_a_cluster_without_ray_installed_says_how_to_install_it(settings, monkeypatch):
+def test_a_cluster_without_ray_installed_says_how_to_install_it(db, settings, monkeypatch):
     monkeypatch.setattr("apps.predictions.executors.ray.find_spec", lambda name: None)
     settings.TRAIN_EXECUTOR = "ray://10.0.0.5:10001"
     assert ["requirements-ray.txt" in error.hint for error in run_checks(databases=[])] == [True]

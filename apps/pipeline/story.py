@@ -133,7 +133,7 @@ def perform(work: Work) -> None:
         _end(work, "failed", str(problem))
     except BrokeOff as broken:
         logger.warning("run %s: %s", work.run_id, broken)
-        _try_again(work, broken)
+        _try_again(work)
     except Exception as error:
         _end_unexpected(work, error)
 
@@ -160,15 +160,18 @@ def _end(work: Work, state: str, sentence: str) -> None:
     after_failure(work.workspace_id, work.run_id)
 
 
-def _try_again(work: Work, broken: BrokeOff) -> None:
-    """Hand the Run back to the queue, at most three times."""
+def _try_again(work: Work) -> None:
+    """Hand the Run back to the queue at once, at most three times."""
     with work.fenced():
         run = Run.objects.get(id=work.run_id)
         if run.attempts < MOST_ATTEMPTS:
-            due = moment.now() + timedelta(seconds=broken.pause)
-            Run.objects.filter(id=run.id).update(state="queued", lease=F("lease") + 1, due_at=due)
+            Run.objects.filter(id=run.id).update(state="queued", lease=F("lease") + 1, due_at=moment.now())
             return
-    _end(work, "failed", broken.sentence)
+    _end(
+        work,
+        "failed",
+        "The training broke off three times, probably because memory ran out. Use fewer fields, or ask your operator.",
+    )
 
 
 def after_failure(workspace_id: int, run_id: int) -> None:

@@ -1,40 +1,34 @@
-"""The file store that product and cluster share: an S3-compatible server, reached through s3fs."""
+"""The file store that product and cluster share: an S3-compatible server, moto's."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
+import boto3
+from moto.server import ThreadedMotoServer
 
-S3FS = "s3fs==2026.9.0"  # in a folder of its own: it wants an older botocore than ours
+from tests.e2e.stack import free_port
+
+BUCKET, KEY, SECRET = "einstein", "bench", "no secret at all"
 
 
 class ObjectStore:
-    def __init__(self, packages: Path) -> None:
-        from tests.servers import S3
-
-        self.packages = packages
-        if not (packages / "s3fs").exists():
-            command = [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--target",
-                str(packages),
-                S3FS,
-            ]
-            subprocess.run(command, check=True)
-        self.server = S3().start()
+    def __init__(self) -> None:
+        port = free_port()
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+        self.server.start()
+        client = boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+            region_name="us-east-1",
+        )
+        client.create_bucket(Bucket=BUCKET)
 
     @property
     def env(self) -> dict[str, str]:
-        settings = self.server.settings
         return {
-            "EINSTEIN_STORAGE_URL": f"s3://{settings['bucket']}/einstein", "AWS_ENDPOINT_URL": settings["endpoint"], "AWS_ACCESS_KEY_ID": settings["access_key"],
-            "AWS_SECRET_ACCESS_KEY": self.server.secret["secret_key"], "AWS_DEFAULT_REGION": settings["region"], "PYTHONPATH": str(self.packages),
+            "EINSTEIN_STORAGE_URL": f"s3://{BUCKET}/files", "FSSPEC_S3_ENDPOINT_URL": self.endpoint, "FSSPEC_S3_KEY": KEY, "FSSPEC_S3_SECRET": SECRET,
         }  # fmt: skip
 
     def stop(self) -> None:

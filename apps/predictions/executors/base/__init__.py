@@ -27,7 +27,7 @@ class Ending:
     """How a training ended; `finished` means that its model is complete, whatever came afterwards.
 
     `reason` tells who ended it: nobody (""), "stopped" on request, its limits ("memory", "time"), or the cluster: "lost" (its machines died
-    again and again), "crowded" (none was free) or "unreachable".
+    again and again), "crowded" (none was free), "unreachable", or "files" (the file store was, from there).
     """
 
     finished: bool

@@ -8,8 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 import fsspec
+from botocore.exceptions import BotoCoreError
 
-from apps.predictions.executors.base import Limits, job_command
+from apps.predictions.executors.base import Ending, Hear, Limits, job_command
 from apps.predictions.executors.base.child import run_child
 from apps.predictions.executors.base.folder import job_folder
 
@@ -32,17 +33,25 @@ class Mailbox:
 
 def train_on_node(place: str, limits: dict[str, Any], mailbox: Any) -> dict[str, Any]:
     """How it ended, and the name of the model below `place`: each try has a name of its own, only the one returned counts."""
-    filesystem, root = fsspec.core.url_to_fs(place)
     name = f"model-{uuid4().hex}"
     mailbox.tell.remote({"begun": True})
+    try:
+        ending = _train(place, name, Limits(**limits), mailbox.tell.remote)
+    except (OSError, BotoCoreError) as error:
+        ending = Ending(False, errors=repr(error), reason="files")
+    _wait_until_heard(mailbox)
+    return {"how": asdict(ending), "model": name}
+
+
+def _train(place: str, name: str, limits: Limits, hear: Hear) -> Ending:
+    filesystem, root = fsspec.core.url_to_fs(place)
     with job_folder() as home:
         for file in ("job.json", "table.parquet"):
             filesystem.get_file(f"{root}/{file}", str(home / file))
-        ending = run_child(job_command(home), Limits(**limits), mailbox.tell.remote, lambda: False)
+        ending = run_child(job_command(home), limits, hear, lambda: False)
         if ending.finished:
             _bring_back(home / "model", filesystem, f"{root}/{name}")
-    _wait_until_heard(mailbox)
-    return {"how": asdict(ending), "model": name}
+    return ending
 
 
 def _bring_back(model: Path, filesystem: fsspec.AbstractFileSystem, target: str) -> None:
