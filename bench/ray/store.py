@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import boto3
 from moto.server import ThreadedMotoServer
 
@@ -12,6 +14,7 @@ BUCKET, KEY, SECRET = "einstein", "bench", "no secret at all"
 
 class ObjectStore:
     def __init__(self) -> None:
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
         port = free_port()
         self.endpoint = f"http://127.0.0.1:{port}"
         self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)

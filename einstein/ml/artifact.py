@@ -190,7 +190,7 @@ def _verified_manifest(folder: Path, expected_hash: str | None) -> dict[str, Any
     return manifest
 
 
-def _write(path: Path, data: dict[str, Any]) -> None:
+def _write(path: Path, data: Any) -> None:
     path.write_text(json.dumps(data, indent=1))
 
 
