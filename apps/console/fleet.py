@@ -8,7 +8,8 @@ from datetime import datetime
 
 from django.db import connection
 
-from apps.monitoring.installation import CLOCK, DEAD_AFTER, TITLES
+from apps.monitoring.faults import registry
+from apps.monitoring.installation import CLOCK, DEAD_AFTER
 from apps.monitoring.models import OperatorIncident, Pulse
 from einstein.postgres import moment
 
@@ -60,7 +61,7 @@ class Fleet:
     @property
     def troubles(self) -> list[str]:
         """What an operator should look at, worst first; empty when all is well."""
-        found = [f"{TITLES[fault.kind]}. {fault.sees}" for fault in self.faults]
+        found = [f"{registry()[fault.kind].title}. {fault.sees}" for fault in self.faults if fault.kind in registry()]
         if not self.clock_lives and not any(fault.kind == "clock_dead" for fault in self.faults):
             found.append("The clock shows no sign of life: nothing is planned, checked or sent.")
         found += [

@@ -1,6 +1,6 @@
 """Faults of the installation itself: operators are told once and once when it is over; customers are not bothered.
 
-The clock looks whether planned runs are picked up anywhere; the web process looks whether the clock still lives (a dead man's switch), and
+The clock looks for every kind of fault (apps/monitoring/faults); the web process looks whether the clock still lives (a dead man's switch), and
 an address outside may be called after every round, so that somebody notices when everything is gone.
 """
 
@@ -15,8 +15,10 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.template.loader import render_to_string
 
+from apps.monitoring.faults import Fault, registry
 from apps.monitoring.models import OperatorIncident, Pulse
 from apps.outbox.account_mail import write_account_email
 from apps.outbox.send import send_account_messages
@@ -25,62 +27,66 @@ from einstein.fault_points import fault_point
 from einstein.outbound import http
 from einstein.outbound.addresses import OutboundProblem
 from einstein.postgres import moment
-from einstein.web.templatetags.words import plural
 
 logger = logging.getLogger("einstein.monitoring")
 CLOCK = "clock"
 DEAD_AFTER = timedelta(minutes=5)
 LOOK_EVERY = 30.0  # seconds between looks of one web process
 PING_EVERY = 60.0
-TITLES = {"runs_late": "Planned runs are not picked up", "clock_dead": "The clock has stopped"}
-ADVICE = {
-    "runs_late": "The background workers have probably stopped. Start them; waiting runs are then done by themselves. See docs/runbooks/runs-late.md.",
-    "clock_dead": "No runs are planned, no checks are made and no mail leaves until it is started again. See docs/runbooks/clock-dead.md.",
-}
 _last_ping = 0.0
 
 
 def check_installation() -> None:
-    """The clock's look at the whole: late runs of all workspaces, and a sign of life of its own."""
-    Pulse.objects.update_or_create(part=CLOCK, defaults={"at": moment.now()})
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT workspaces, predictions FROM late_runs()")
-        workspaces, predictions = cursor.fetchone()
-    who = f"{predictions:,} {plural('prediction', predictions)} of {workspaces:,} {plural('workspace', workspaces)}"
-    sees = f"{who} {'has' if predictions == 1 else 'have'} had no new scores, because no worker picks up the runs."
-    _follow("runs_late", sees if predictions else "")
-    _follow("clock_dead", "")
+    """The clock's look at the whole, and a sign of life of its own. A look that fails hides no other."""
+    Pulse.objects.update_or_create(part=CLOCK, defaults={"at": Now()})
+    for fault in registry().values():
+        try:
+            with transaction.atomic():
+                _follow(fault, fault.see())
+        except Exception:
+            logger.exception("looking for %s failed", fault.kind)
     _ping()
 
 
-def _follow(kind: str, sees: str) -> None:
-    """Open, tell or resolve one fault; `sees` is empty when there is none."""
-    with transaction.atomic():
-        known = OperatorIncident.objects.select_for_update().filter(kind=kind, resolved_at=None).first()
-        if sees and known is None:
-            known = OperatorIncident.objects.create(kind=kind, sees=sees)
-        if known is None:
-            return
-        if not sees:
-            known.resolved_at = moment.now()
-            known.save(update_fields=["resolved_at"])
-            if known.told_at is not None:
-                _mail(known, "resolved")
-            return
-        ripe = known.opened_at + timedelta(seconds=settings.GROUPING_SECONDS) <= moment.now()
-        if known.told_at is None and (ripe or kind == "clock_dead"):
-            known.told_at, known.sees = moment.now(), sees
-            known.save(update_fields=["told_at", "sees"])
-            _mail(known, "opened")
-        fault_point("operators told")
+def _follow(fault: Fault, sees: str) -> None:
+    """Open, tell or end one fault; `sees` is empty when there is none."""
+    incidents = OperatorIncident.objects.select_for_update()
+    if sees:
+        incident, _ = incidents.get_or_create(
+            kind=fault.kind, resolved_at=None, defaults={"sees": sees, "opened_at": Now()}
+        )
+        _go_on(fault, incident, sees)
+    else:
+        incident = incidents.filter(kind=fault.kind, resolved_at=None).first()
+        if incident is not None:
+            _calm_down(fault, incident)
+    fault_point("operators told")
 
 
-def _mail(incident: OperatorIncident, moment: str) -> None:
-    title = TITLES[incident.kind]
-    subject = title if moment == "opened" else f"Over: {title}"
+def _go_on(fault: Fault, incident: OperatorIncident, sees: str) -> None:
+    """It is still there: tell once it has held for long enough."""
+    this = OperatorIncident.objects.filter(id=incident.id)
+    if incident.sees != sees or incident.good_since:
+        this.update(sees=sees, good_since=None)
+        incident.sees = sees
+    if this.filter(told_at=None, opened_at__lte=Now() - timedelta(seconds=fault.opens_after)).update(told_at=Now()):
+        _mail(fault, incident, "opened")
+
+
+def _calm_down(fault: Fault, incident: OperatorIncident) -> None:
+    """It is gone: over once it has been so for long enough, and at once where nobody was told."""
+    this = OperatorIncident.objects.filter(id=incident.id)
+    this.filter(good_since=None).update(good_since=Now())
+    calm = timedelta(seconds=fault.closes_after if incident.told_at else 0)
+    if this.filter(good_since__lte=Now() - calm).update(resolved_at=Now()) and incident.told_at:
+        _mail(fault, incident, "resolved")
+
+
+def _mail(fault: Fault, incident: OperatorIncident, moment: str) -> None:
+    subject = fault.title if moment == "opened" else f"Over: {fault.title}"
     context = {
-        "incident": incident, "subject": subject, "moment": moment, "advice": ADVICE[incident.kind], "url": f"{settings.PUBLIC_URL}/console/",
-        "tag": "Installation" if moment == "opened" else "Healthy",
+        "incident": incident, "subject": subject, "moment": moment, "advice": f"{fault.advice} See {fault.runbook}.",
+        "url": f"{settings.PUBLIC_URL}/console/", "tag": "Installation" if moment == "opened" else "Healthy",
     }  # fmt: skip
     text, html = (render_to_string(f"monitoring/email/operators.{ending}", context) for ending in ("txt", "html"))
     for email in operators():
@@ -111,7 +117,8 @@ def look_at_the_clock() -> bool:
     pulse = Pulse.objects.filter(part=CLOCK).first()
     if pulse is None or pulse.at > moment.now() - DEAD_AFTER:
         return True
-    _follow("clock_dead", f"It last showed a sign of life at {pulse.at:%H:%M} UTC.")
+    with transaction.atomic():
+        _follow(registry()["clock_dead"], f"It last showed a sign of life at {pulse.at:%H:%M} UTC.")
     send_account_messages()
     return False
 

@@ -191,6 +191,7 @@ class OperatorIncident(models.Model):
     sees = models.CharField(max_length=400)
     opened_at = moment.MomentField(default=moment.now)
     told_at = models.DateTimeField(null=True)
+    good_since = models.DateTimeField(null=True)  # gone, but not yet for long enough to be over
     resolved_at = models.DateTimeField(null=True)
 
     class Meta:

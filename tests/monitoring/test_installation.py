@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from apps.monitoring import installation
+from apps.monitoring import faults, installation
 from apps.monitoring.installation import check_installation, look_at_the_clock
 from apps.monitoring.models import Alert, Incident, OperatorIncident, Pulse
 from apps.outbox.models import AccountMessage, KeptMail
 from apps.workspaces.scope import workspace_scope
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -61,6 +62,43 @@ def test_what_passes_within_the_grouping_time_is_told_to_nobody(late, operator, 
     check_installation()
     assert mails() == []
     assert OperatorIncident.objects.get().resolved_at is not None
+
+
+def test_what_comes_and_goes_is_one_incident_and_over_only_after_a_calm(late, operator, settings):
+    check_installation()
+    settings.GROUPING_SECONDS = 600
+    Alert.objects.update(state="resolved")
+    check_installation()
+    assert OperatorIncident.objects.get().resolved_at is None
+    Alert.objects.update(state="open")
+    check_installation()
+    assert OperatorIncident.objects.get().good_since is None
+    Alert.objects.update(state="resolved")
+    check_installation()
+    OperatorIncident.objects.update(good_since=timezone.now() - timedelta(minutes=11))
+    check_installation()
+    assert [subject for _, subject in mails()] == [
+        "Planned runs are not picked up",
+        "Over: Planned runs are not picked up",
+    ]
+
+
+def test_a_look_that_fails_hides_no_other(late, operator, monkeypatch):
+    def broken() -> str:
+        raise ZeroDivisionError
+
+    found = {"broken": faults.Fault("broken", "Broken", "", 0, broken), **faults.registry()}
+    monkeypatch.setattr(installation, "registry", lambda: found)
+    check_installation()
+    assert mails() == [(operator.email, "Planned runs are not picked up")]
+
+
+def test_every_fault_has_its_runbook_and_a_line_in_the_guide():
+    guide = (ROOT / "docs" / "operating.md").read_text()
+    for fault in faults.registry().values():
+        page = (ROOT / fault.runbook).read_text()
+        assert page.startswith(f"# {fault.title}\n\n**What it means.**")
+        assert fault.runbook.removeprefix("docs/") in guide
 
 
 def test_staff_without_a_confirmed_address_gets_no_mail(late, make_user):
