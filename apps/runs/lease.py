@@ -119,7 +119,7 @@ def claim(workspace_id: int, run_id: int) -> Work | None:
         free = Run.objects.filter(id=run_id, state="dispatched")
         claimed = free.update(
             state="running", lease=F("lease") + 1, attempts=F("attempts") + 1, started_at=moment.now(),
-            lease_until=_lease_end(), stages=[], progress={}, error="",
+            lease_until=_lease_end(), host=settings.WORKER_HOST, stages=[], progress={}, error="",
         )  # fmt: skip
         return Work(workspace_id, Run.objects.get(id=run_id)) if claimed else None
 
@@ -127,7 +127,10 @@ def claim(workspace_id: int, run_id: int) -> Work | None:
 def claim_next(queue: str) -> Work | None:
     """Take the Run of a queue that is next in fair order, of any workspace; None when none is due."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT workspace_id, id FROM claim_next_run(%s, %s)", [queue, settings.LEASE_SECONDS])
+        cursor.execute(
+            "SELECT workspace_id, id FROM claim_next_run(%s, %s, %s)",
+            [queue, settings.LEASE_SECONDS, settings.WORKER_HOST],
+        )
         found = cursor.fetchone()
     if found is None:
         return None

@@ -40,6 +40,7 @@ class Run(TenantModel):
     created_at = moment.MomentField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    host = models.CharField(max_length=80, blank=True, default="", db_default="")  # whose worker claimed it last
     noticed = models.BooleanField(default=False, db_default=False)  # by monitoring, after it ended
 
     class Meta(TenantModel.Meta):
@@ -61,6 +62,7 @@ class Run(TenantModel):
                 condition=Q(kind="score", noticed=False, ended_at__isnull=False),
                 name="runs_unnoticed",
             ),  # monitoring
+            models.Index(fields=["host"], condition=Q(state="running"), name="runs_of_host"),  # is a drained host empty
             models.Index(fields=["ended_at"], name="runs_ended_lately"),  # the operators' console
             models.Index(fields=["ended_at"], condition=Q(kind="export"), name="runs_exports"),  # to be removed
         ]
@@ -74,3 +76,17 @@ class Run(TenantModel):
         if self.started_at is None:
             return None
         return ((self.ended_at or moment.now()) - self.started_at).total_seconds()
+
+
+class Drain(models.Model):
+    """No new Run is handed out: anywhere ("all"), of one queue, or to the workers of one host. What is under way ends."""
+
+    part = models.CharField(max_length=8)
+    name = models.CharField(max_length=80, blank=True)
+    since = moment.MomentField(default=moment.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(part__in=["all", "queue", "host"]), name="drain_part_is_known"),
+            models.UniqueConstraint(fields=["part", "name"], name="one_drain_per_part"),
+        ]

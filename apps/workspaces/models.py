@@ -56,10 +56,13 @@ class Workspace(models.Model):
     timezone = models.CharField(max_length=64, default="UTC")
     created_at = moment.MomentField(auto_now_add=True)
     erase_at = models.DateTimeField(null=True)  # asked for by an admin
+    paused_at = models.DateTimeField(null=True)  # by an operator: no Run of it is handed out, nothing is planned
+    pause_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
 
     class Meta:
         indexes = [
-            models.Index(fields=["erase_at"], condition=models.Q(erase_at__isnull=False), name="workspaces_to_erase")
+            models.Index(fields=["id"], condition=models.Q(paused_at__isnull=False), name="workspaces_paused"),
+            models.Index(fields=["erase_at"], condition=models.Q(erase_at__isnull=False), name="workspaces_to_erase"),
         ]
 
     def __str__(self) -> str:
@@ -123,8 +126,28 @@ class ApiKey(TenantModel):
     revoked_at = models.DateTimeField(null=True)
 
 
+class SupportGrant(TenantModel):
+    """An admin lets operators look into the workspace until a time; she may take it back at once."""
+
+    role = models.CharField(max_length=10)
+    granted_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.CheckConstraint(condition=models.Q(role__in=["viewer", "builder"]), name="support_role_is_known"),
+            models.UniqueConstraint(
+                fields=["workspace"], condition=models.Q(revoked_at=None), name="one_support_grant_at_a_time"
+            ),
+        ]
+
+
 class AuditEntry(TenantModel):
     """Who did what. The application may add rows, never change or remove them."""
+
+    append_only = True
 
     actor = models.ForeignKey(User, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
     actor_name = models.CharField(max_length=200)

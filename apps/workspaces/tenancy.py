@@ -100,7 +100,9 @@ def grant_to_application(**_: Any) -> None:
         cursor.execute(f"GRANT USAGE ON SCHEMA public TO {name}")
         cursor.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}")
         cursor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}")
-        cursor.execute(f"REVOKE UPDATE, DELETE ON workspaces_auditentry FROM {name}")
+        for model in apps.get_models():
+            if getattr(model, "append_only", False):
+                cursor.execute(f'REVOKE UPDATE, DELETE ON "{model._meta.db_table}" FROM {name}')
 
 
 def application_role(url: str) -> str:

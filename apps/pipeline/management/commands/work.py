@@ -1,15 +1,21 @@
 """`manage.py work QUEUE`: a django-q cluster for one queue whose children never outlive it."""
 
 import os
+import signal
 import sys
+import time
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, connection
 from django_q import cluster
 
 from apps.runs.die_with_parent import die_with_parent
+from apps.runs.drain import host_is_drained
 from apps.runs.lost_lock import Sentinel
+
+LOOKS_EVERY = 1.0
 
 
 class Command(BaseCommand):
@@ -28,6 +34,31 @@ class Command(BaseCommand):
         os.register_at_fork(after_in_child=die_with_parent)
         die_with_parent()
         cluster.Sentinel = Sentinel
-        running = cluster.Cluster()
-        running.start()
-        running.sentinel.join()
+        while _work_until_drained():
+            while _drained():
+                time.sleep(LOOKS_EVERY)
+
+
+def _work_until_drained() -> bool:
+    """Work; True once this host was drained and its work has ended, False once it was asked to stop."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    running = cluster.Cluster()
+    running.start()
+    while running.sentinel.is_alive():
+        running.sentinel.join(timeout=LOOKS_EVERY)
+        if running.sentinel.is_alive() and _drained():
+            running.stop()
+            for number, handler in before.items():  # while it waits there is nothing to end first
+                signal.signal(number, handler)
+            return True
+    return False
+
+
+def _drained() -> bool:
+    """Whether an operator has drained this host. The connection is closed again: children are forked from here."""
+    try:
+        return host_is_drained(settings.WORKER_HOST)
+    except DatabaseError:
+        return False  # workers wait for the database themselves
+    finally:
+        connection.close()
