@@ -122,6 +122,22 @@ def join(make_user):
 
 
 @pytest.fixture
+def staff(make_user):
+    """An operator of the installation."""
+    user = make_user("ops@einstein.example")
+    user.is_staff = True
+    user.save()
+    return user
+
+
+@pytest.fixture
+def ops(client, staff):
+    """The operator's browser."""
+    client.force_login(staff)
+    return client
+
+
+@pytest.fixture
 def inside(workspace):
     """Run the test inside the workspace."""
     from apps.workspaces.scope import workspace_scope

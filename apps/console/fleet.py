@@ -11,12 +11,13 @@ from django.db import connection
 from apps.monitoring.faults import registry
 from apps.monitoring.installation import CLOCK, DEAD_AFTER
 from apps.monitoring.models import OperatorIncident, Pulse
+from apps.predictions.models import VERSION_STATES
 from einstein.postgres import moment
 
 MOST_WAIT = 300.0  # seconds that work may wait before somebody should look
 WORDS = {
     "score": "Scoring", "train": "Training", "ingest": "Reading an upload", "refresh": "Reading a source", "deliver": "Delivering", "dry_run": "Trying a delivery out",
-    "accept": "Taking a held table", "push": "Reading sent records", "enrich": "Joining related records",
+    "accept": "Taking a held table", "push": "Reading sent records", "enrich": "Joining related records", "forget": "Erasing a record", "export": "Writing everything into a file",
 }  # fmt: skip
 STATES = {"active": "in use", "draft": "being set up", "paused": "paused", "archived": "archived"}
 
@@ -59,6 +60,30 @@ class Fleet:
         return sorted(rows, key=lambda row: (-row[1], -row[2]))
 
     @property
+    def minutes(self) -> list[int]:
+        """Runs that ended in each of the last sixty minutes, the oldest first."""
+        ended = self.figures.get("ended_minute", {})
+        return [int(ended.get(str(minute), 0)) for minute in range(59, -1, -1)]
+
+    @property
+    def this_hour(self) -> int:
+        return sum(self.minutes)
+
+    @property
+    def busiest(self) -> int:
+        return max(self.minutes)
+
+    @property
+    def minutes_words(self) -> str:
+        """What the picture of `minutes` says."""
+        return f"Runs that ended in each of the last 60 minutes: {self.this_hour:,} in all, at most {self.busiest:,} a minute, {self.minutes[-1]:,} in the newest."
+
+    @property
+    def models(self) -> list[tuple[str, int]]:
+        """(state, how many) of all model versions."""
+        return [(state, int(self.figures.get("models", {}).get(state, 0))) for state in VERSION_STATES]
+
+    @property
     def troubles(self) -> list[str]:
         """What an operator should look at, worst first; empty when all is well."""
         found = [f"{registry()[fault.kind].title}. {fault.sees}" for fault in self.faults if fault.kind in registry()]
@@ -73,10 +98,11 @@ class Fleet:
         return [*found, f"{dead:,} e-mails were given up within a day."] if dead else found
 
 
-def fleet() -> Fleet:
-    """The figures of now, in three queries."""
+def fleet(*, whole: bool = False) -> Fleet:
+    """The figures of now, in three queries; `whole` adds what only the front page draws."""
+    more = " UNION ALL SELECT figure, label, value FROM console_figures()" if whole else ""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT figure, label, value FROM fleet_figures()")
+        cursor.execute(f"SELECT figure, label, value FROM fleet_figures(){more}")
         figures: dict[str, dict[str, float]] = {}
         for name, label, value in cursor.fetchall():
             figures.setdefault(name, {})[label] = float(value)

@@ -7,23 +7,30 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from apps.console.failures import failed_groups, failing_runs
 from apps.console.fleet import fleet
 from apps.datasets.models import Dataset
 from apps.monitoring.queries import live_incidents
 from apps.outbox.models import KeptMail
 from apps.predictions.queries import prediction_list
 from apps.predictions.templates_catalog import registry
+from apps.runs.models import Drain
 from apps.scoring.queries import daily_runs
 from apps.workspaces.access import operator, viewer
 from apps.workspaces.models import AuditEntry
 
 MAIL_SHOWN, LOG_SHOWN = 100, 8
+CAUSES_SHOWN, FAILING_SHOWN = 10, 20
 
 
 @operator
 def fleet_health(request: HttpRequest) -> HttpResponse:
     """How the installation does: worst first, in counts, without anybody's records."""
-    return render(request, "console/fleet.html", {"section": "console", "fleet": fleet()})
+    context = {
+        "section": "console", "tab": "now", "fleet": fleet(whole=True), "groups": failed_groups()[:CAUSES_SHOWN],
+        "failing": failing_runs(FAILING_SHOWN), "drains": list(Drain.objects.order_by("since")),
+    }  # fmt: skip
+    return render(request, "console/fleet.html", context)
 
 
 @viewer

@@ -44,7 +44,7 @@ class SendRecords(APIView):
     permission_classes = [*APIView.permission_classes, MaySend]
 
     @extend_schema(
-        operation_id="send_records", request=RecordsSent, responses=answers(202, Batch, 400, 401, 403, 404, 409, 413, 415, 429),
+        operation_id="send_records", request=RecordsSent, responses=answers(202, Batch, 400, 401, 403, 404, 409, 413, 415, 429, 503),
         parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key with the same records counts once.")],
         examples=[OpenApiExample("Two lines are enough", EXAMPLE, request_only=True)],
     )  # fmt: skip

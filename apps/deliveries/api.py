@@ -42,7 +42,7 @@ class MintToken(APIView):
     @extend_schema(
         operation_id="mint_widget_token",
         request=TokenRequest,
-        responses=answers(200, TokenAnswer, 400, 401, 403, 404, 413, 415, 429),
+        responses=answers(200, TokenAnswer, 400, 401, 403, 404, 413, 415, 429, 503),
     )
     def post(self, request: Request, widget_id: int) -> Response:
         widget = get_object_or_404(Widget, id=widget_id)

@@ -114,7 +114,7 @@ class ScoreRecords(APIView):
     permission_classes = [*APIView.permission_classes, MayScore]
 
     @extend_schema(
-        operation_id="score_records", request=ScoreRequest, responses=answers(200, ScoresAnswer, 400, 401, 403, 404, 409, 413, 415, 429),
+        operation_id="score_records", request=ScoreRequest, responses=answers(200, ScoresAnswer, 400, 401, 403, 404, 409, 413, 415, 429, 503),
         examples=[OpenApiExample("One record, three reasons", {"records": [{"customerID": "new-1", "Contract": "Two year", "tenure": 12}], "reasons": 3}, request_only=True)],
     )  # fmt: skip
     def post(self, request: Request, prediction_id: int) -> Response:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
@@ -49,6 +49,16 @@ def workspace_of_key(header: str) -> tuple[int, int] | None:
         return cursor.fetchone()
 
 
+class Paused(APIException):
+    """An operator has paused the workspace: programs may read, not write."""
+
+    status_code = 503
+    default_code = "paused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This workspace is paused by the operator of the installation: {reason}")
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """The middleware opened the key's workspace; here the key itself becomes the caller."""
 
@@ -58,7 +68,9 @@ class ApiKeyAuthentication(BaseAuthentication):
             if "Authorization" in request.headers:
                 raise AuthenticationFailed("This API key is unknown or was revoked.")
             return None
-        key = ApiKey.objects.get(id=key_id)
+        key = ApiKey.objects.select_related("workspace").get(id=key_id)
+        if key.workspace.paused_at is not None and request.method not in {"GET", "HEAD", "OPTIONS"}:
+            raise Paused(key.workspace.pause_reason)
         now = moment.now()
         if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:
             ApiKey.objects.filter(id=key.id).update(last_used_at=now)

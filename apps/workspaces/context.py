@@ -11,6 +11,7 @@ def navigation(request: HttpRequest) -> dict:
         return {"may_build": False, "may_admin": False}
     return {
         "workspace": request.workspace,
+        "support": request.support,
         "membership": membership,
         "may_build": membership.may("builder"),
         "may_admin": membership.may("admin"),

@@ -56,6 +56,17 @@ class ApiKeyForm(forms.Form):
     scope = forms.ChoiceField(label="What may it do", choices=SCOPES, initial="score")
 
 
+class SupportForm(forms.Form):
+    lasts = forms.ChoiceField(
+        label="For how long", choices=[("hour", "One hour"), ("day", "One day"), ("week", "One week")], initial="day"
+    )
+    role = forms.ChoiceField(
+        label="What they may do",
+        choices=[("viewer", "Look only"), ("builder", "Look, upload, train and enable")],
+        initial="viewer",
+    )
+
+
 class WorkspaceForm(forms.Form):
     name = forms.CharField(label="Name", max_length=120)
     timezone = forms.ChoiceField(

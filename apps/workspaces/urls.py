@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.workspaces import views
+from apps.workspaces import support_views, views
 
 outside = [
     path("", views.start, name="start"),
@@ -18,6 +18,8 @@ inside = [
     path("settings/keys/", views.api_keys, name="api_keys"),
     path("settings/keys/<int:key_id>/revoke/", views.revoke, name="revoke_key"),
     path("settings/audit/", views.audit_trail, name="audit_trail"),
+    path("settings/support/", support_views.support_access, name="support_access"),
+    path("settings/support/revoke/", support_views.revoke_support, name="revoke_support"),
     path("settings/workspace/", views.workspace_settings, name="workspace_settings"),
     path("settings/workspace/erase/", views.erase_workspace, name="erase_workspace"),
     path("settings/workspace/keep/", views.keep_workspace, name="keep_workspace"),

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 TITLES = {
     400: "The request does not fit", 401: "No valid API key", 403: "This key may not do that", 404: "Not found",
     405: "This address does not take that method", 406: "Only JSON is spoken here", 409: "Not ready", 413: "Too much at once", 415: "Send JSON",
-    429: "Too many calls",
+    429: "Too many calls", 503: "Not now",
 }  # fmt: skip
 
 
