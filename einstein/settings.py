@@ -230,6 +230,7 @@ LEASE_SECONDS = env.int("EINSTEIN_LEASE_SECONDS", default=20)
 CHECK_SECONDS = env.int("EINSTEIN_CHECK_SECONDS", default=60)
 GROUPING_SECONDS = env.int("EINSTEIN_GROUPING_SECONDS", default=600)
 GRACE_SECONDS = env.int("EINSTEIN_GRACE_SECONDS", default=3600)
+QUEUE_AGE_SECONDS = env.int("EINSTEIN_QUEUE_AGE_SECONDS", default=900)  # work that waits longer is a fault
 WATCH_CLOCK = env.bool("EINSTEIN_WATCH_CLOCK", default=True)  # by each web process
 METRICS_TOKEN = env.str("EINSTEIN_METRICS_TOKEN", default="")  # who may read /metrics; nobody without one
 PING_URL = env.str("EINSTEIN_PING_URL", default="")  # called every minute while the clock lives
