@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -39,6 +41,9 @@ def prediction(workspace):
         ("The work stopped three times without an answer. Your operator can see why in the log.", "worker_lost"),
         ("The training broke off three times, probably because memory ran out. Use fewer fields, or ask your operator.", "memory"),
         ("There is not enough room on the disk for the file. Ask your operator.", "disk"),
+        ("The disk of the installation is full. It was tried 7 times.", "disk"),
+        ("The database of the installation could not be reached.", "database"),
+        ("The file store of the installation could not be reached.", "files"),
         ("10.0.0.1 is an address inside a private network, which this installation does not reach.", "refused_address"),
         (SECRET, "password"),
         ("db.example.com took too long to answer.", "unreachable"),
@@ -123,6 +128,22 @@ def test_what_is_not_safe_to_repeat_is_left_alone(staff, workspace, kind):
     run = fail(workspace, kind, 1, "Zonk.")
     with pytest.raises(NotRetried, match="not safe to repeat"):
         retry(staff, workspace.id, run.id)
+
+
+def test_a_run_that_waits_out_an_outage_is_shown_and_can_be_tried_now(ops, staff, workspace, prediction):
+    with workspace_scope(workspace.id):
+        run = Run.objects.create(
+            kind="score", subject_id=prediction.id, outages=1, error="The disk of the installation is full.",
+            started_at=timezone.now(), due_at=timezone.now() + timedelta(hours=1),
+        )  # fmt: skip
+    page = ops.get("/console/").content.decode()
+    assert (
+        f"Run {run.id}" in page and "The disk is full" in page and "Free or add room" in page and "tried again" in page
+    )
+    assert retry(staff, workspace.id, run.id).id == run.id
+    with workspace_scope(workspace.id):
+        run.refresh_from_db()
+        assert run.due_at < timezone.now() + timedelta(minutes=1) and Run.objects.count() == 1
 
 
 def test_a_run_that_has_not_failed_or_whose_subject_is_gone_is_left_alone(staff, workspace, elsewhere, prediction):

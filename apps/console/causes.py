@@ -32,7 +32,11 @@ CAUSES = [
         "Give the training host more memory, or run fewer workers there. Then retry.",
     ),
     Cause(
-        "disk", "The disk is full", r"on the disk|disk is full|[Nn]o space|[Nn]ot enough room",
+        "database", "The database does not answer", r"[Dd]atabase of the installation",
+        "Look at /readyz, then at PostgreSQL and its log. Waiting runs are tried again by themselves; Retry does it now.",
+    ),
+    Cause(
+        "disk", "The disk is full", r"disk of the installation|on the disk|disk is full|[Nn]o space|[Nn]ot enough room",
         "Free or add room on the disk of var/ and of the database. Then retry.",
     ),
     Cause(

@@ -24,14 +24,15 @@ SUBJECTS: dict[str, type[Model]] = {
 
 @dataclass(frozen=True)
 class Failed:
-    """One Run that failed and was not followed by one that did better."""
+    """One Run that failed and was not followed by one that did better, or that waits until `again_at` because of an outage."""
 
     workspace_id: int
     run_id: int
     kind: str
     cause: Cause
     reference: str
-    ended_at: datetime
+    at: datetime
+    again_at: datetime | None
     host: str
 
     @property
@@ -80,10 +81,10 @@ def failed_groups(workspace_id: int | None = None) -> list[Group]:
 
 
 def failing_runs(most: int, workspace_id: int | None = None) -> list[Failed]:
-    """The newest Runs that failed within a day and were not followed by one that did better."""
+    """The newest Runs that failed within a day and were not followed by one that did better, and those that wait out an outage."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT workspace_id, id, kind, sentence, ended_at, host FROM failing_runs(%s, %s)", [most, workspace_id])  # fmt: skip
+        cursor.execute("SELECT workspace_id, id, kind, sentence, at, again_at, host FROM failing_runs(%s, %s)", [most, workspace_id])  # fmt: skip
         return [
-            Failed(workspace, run, kind, cause_of(sentence), reference_of(sentence, run), ended_at, host)
-            for workspace, run, kind, sentence, ended_at, host in cursor.fetchall()
+            Failed(workspace, run, kind, cause_of(sentence), reference_of(sentence, run), at, again_at, host)
+            for workspace, run, kind, sentence, at, again_at, host in cursor.fetchall()
         ]

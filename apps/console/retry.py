@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db.models.functions import Now
+
 from apps.console.failures import ALL_DAY, SUBJECTS, Failed, failing_runs
 from apps.console.log import note_in_workspace
 from apps.predictions.models import ModelVersion
@@ -22,13 +24,15 @@ def retry(operator: User, workspace_id: int, run_id: int) -> Run:
     with workspace_scope(workspace_id):
         failed = Run.objects.select_for_update().filter(id=run_id).first()
         _refuse(failed, run_id)
+        note_in_workspace(operator, "failed run retried", f"{failed.kind}, run {run_id}", workspace_id)
+        if failed.state == "queued":  # it waits out an outage that has ended
+            Run.objects.filter(id=run_id).update(due_at=Now())
+            return failed
         if failed.kind == "train":  # a version that failed is trained again as the same version
             ModelVersion.objects.filter(id=failed.subject_id, state="failed").update(state="training", failure="")
-        again = enqueue(
+        return enqueue(
             failed.kind, failed.subject_id, queue=failed.queue, params=failed.params, unique_key=failed.unique_key
         )
-        note_in_workspace(operator, "failed run retried", f"{failed.kind}, run {run_id}", workspace_id)
-    return again
 
 
 def retry_cause(operator: User, kind: str, cause: str) -> tuple[int, int]:
@@ -51,7 +55,7 @@ def _retry_all(operator: User, failing: Iterable[Failed]) -> tuple[int, int]:
 
 
 def _refuse(failed: Run | None, run_id: int) -> None:
-    if failed is None or failed.state != "failed":
+    if failed is None or not (failed.state == "failed" or failed.state == "queued" and failed.outages):
         raise NotRetried(f"Run {run_id} has not failed, or is gone.")
     if failed.kind not in SUBJECTS:
         raise NotRetried(f"Run {run_id} is not safe to repeat from here. Whoever asked for it can ask again.")

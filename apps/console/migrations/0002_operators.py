@@ -4,24 +4,27 @@ from django.db import migrations, models
 
 from apps.workspaces.doors import RUNNING, door
 
-# A sentence leaves these two doors masked or whole: it is compared with the known causes, and not shown.
+# Failed, or handed back during an outage and tried again later. A sentence leaves these two doors masked or whole: it is compared with the known causes, and not shown.
 FAILED = """
-SELECT r.workspace_id, r.id, r.kind, r.error, r.ended_at, r.host, NOT EXISTS (
+SELECT r.workspace_id, r.id, r.kind, r.error, r.ended_at AS at, NULL::timestamptz AS again_at, r.host, NOT EXISTS (
          SELECT 1 FROM runs_run n WHERE n.workspace_id = r.workspace_id AND n.kind = r.kind AND n.subject_id = r.subject_id AND n.id > r.id
             AND n.state IN ('queued', 'dispatched', 'running', 'succeeded')) AS failing
   FROM runs_run r WHERE r.ended_at > now() - interval '1 day' AND r.state = 'failed' AND (only_of IS NULL OR r.workspace_id = only_of)
+UNION ALL
+SELECT r.workspace_id, r.id, r.kind, r.error, r.started_at, r.due_at, r.host, true
+  FROM runs_run r WHERE r.state = 'queued' AND r.outages > 0 AND r.error <> '' AND (only_of IS NULL OR r.workspace_id = only_of)
 """
 GROUPS = rf"""
 WITH failed AS ({FAILED})
-SELECT kind::text, (array_agg(error ORDER BY ended_at DESC))[1], count(*), count(*) FILTER (WHERE failing), array_agg(DISTINCT workspace_id),
-       max(ended_at), (array_agg(id ORDER BY ended_at DESC))[1]
+SELECT kind::text, (array_agg(error ORDER BY at DESC))[1], count(*), count(*) FILTER (WHERE failing), array_agg(DISTINCT workspace_id),
+       max(at), (array_agg(id ORDER BY at DESC))[1]
   FROM failed
  GROUP BY kind, regexp_replace(regexp_replace(error, 'reference [0-9a-f]{{8}}|“[^”]*”|"[^"]*"|‘[^’]*’', '', 'g'), '[0-9][0-9.,:]*', '', 'g')
  ORDER BY count(*) DESC LIMIT 2000
 """
 NEWEST = f"""
 WITH failed AS ({FAILED})
-SELECT workspace_id, id, kind::text, error, ended_at, host::text FROM failed WHERE failing ORDER BY ended_at DESC, id DESC LIMIT most
+SELECT workspace_id, id, kind::text, error, at, again_at, host::text FROM failed WHERE failing ORDER BY at DESC, id DESC LIMIT most
 """
 # What an operator needs to help: the company's name, whom to write to, and counts.
 WORKSPACES = """
@@ -102,7 +105,7 @@ class Migration(migrations.Migration):
         ),
         door(
             "failing_runs(most int, only_of bigint)",
-            "workspace_id bigint, id bigint, kind text, sentence text, ended_at timestamptz, host text", NEWEST,
+            "workspace_id bigint, id bigint, kind text, sentence text, at timestamptz, again_at timestamptz, host text", NEWEST,
         ),
         door(
             "console_workspaces(sought text)",

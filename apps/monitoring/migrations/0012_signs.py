@@ -41,7 +41,7 @@ SELECT count(*), COALESCE(extract(epoch FROM max(now() - created_at)), 0)::float
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0011_nothing_while_paused"), ("runs", "0008_drains"), ("outbox", "0008_given_up")]
+    dependencies = [("monitoring", "0011_nothing_while_paused"), ("runs", "0009_drains"), ("outbox", "0008_given_up")]
     operations = [
         door("waiting_by_queue(lately int)", "queue text, runs bigint, seconds double precision, taken bigint", WAITING),
         door("failure_shares()", "ended bigint, failed bigint, ended_before bigint, failed_before bigint", SHARES),
