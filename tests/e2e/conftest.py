@@ -29,8 +29,7 @@ def stack():
     running = Stack(f"e2e-{WORKER}")
     shutil.rmtree(running.var, ignore_errors=True)
     running.start()
-    for table in ("workspaces_workspace", "workspaces_user"):
-        running.sql(f"TRUNCATE {table} CASCADE")
+    running.empty()
     yield running
     running.stop()
 
