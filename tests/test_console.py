@@ -49,6 +49,14 @@ def test_what_is_wrong_comes_first_over_all_workspaces(operator, workspace, else
     assert "Training" in page and "Brightline" not in page
 
 
+def test_a_queue_that_a_fault_speaks_of_is_told_once(operator, living_clock, workspace):
+    with workspace_scope(workspace.id):
+        Run.objects.create(kind="score", subject_id=1, due_at=timezone.now() - timedelta(minutes=20))
+    OperatorIncident.objects.create(kind="workers_gone", sees="Nobody works on the queue interactive: 1 wait.")
+    page = operator.get("/console/").content.decode()
+    assert "Nobody works on the queue interactive" in page and "The oldest run of the queue" not in page
+
+
 def test_the_console_is_for_operators_alone(client, owner, workspace):
     client.force_login(owner)
     assert client.get("/console/").status_code == 404

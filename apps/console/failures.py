@@ -62,6 +62,10 @@ class Group:
     def work(self) -> str:
         return WORDS.get(self.kind, self.kind)
 
+    @property
+    def is_safe(self) -> bool:
+        return self.kind in SUBJECTS
+
 
 def failed_groups(workspace_id: int | None = None) -> list[Group]:
     """What is ours to mend first, then by how many Runs."""

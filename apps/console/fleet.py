@@ -92,7 +92,7 @@ class Fleet:
         found += [
             f"The oldest run of the queue {queue} has waited for {seconds / 60:.0f} minutes; {count:,} wait."
             for queue, count, seconds in self.queues
-            if seconds > MOST_WAIT
+            if seconds > MOST_WAIT and not any(f"the queue {queue}" in fault.sees for fault in self.faults)
         ]
         dead = self.totals["mail_given_up_day"]
         return [*found, f"{dead:,} e-mails were given up within a day."] if dead else found

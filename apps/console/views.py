@@ -20,7 +20,7 @@ from apps.workspaces.access import operator, viewer
 from apps.workspaces.models import AuditEntry
 
 MAIL_SHOWN, LOG_SHOWN = 100, 8
-CAUSES_SHOWN, FAILING_SHOWN = 10, 20
+CAUSES_SHOWN, FAILING_SHOWN = 10, 10
 
 
 @operator
