@@ -1,4 +1,4 @@
-"""Work that was handed over and lost with a killed worker group is handed over again, whatever the broker still holds of it."""
+"""Work is handed out in fair order, and what was lost with a killed worker group again, whatever the broker still holds of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from apps.runs.lease import claim_next
 from apps.runs.models import Run
 from apps.runs.queue import UNCLAIMED_SECONDS, dispatch_due, enqueue
+from apps.workspaces.scope import workspace_scope
 
 OLD = timedelta(seconds=UNCLAIMED_SECONDS + 1)
 
@@ -44,3 +46,39 @@ def test_what_still_waits_in_the_broker_is_left_there(handed):
     dispatch_due("interactive")
     assert OrmQ.objects.count() == 1
     assert Run.objects.get(id=handed.id).dispatched_at == before
+
+
+def due(workspace, count: int, minutes_ago: int) -> list[Run]:
+    with workspace_scope(workspace.id):
+        at = timezone.now() - timedelta(minutes=minutes_ago)
+        return [enqueue("score", number, due_at=at) for number in range(count)]
+
+
+def in_hand(workspace) -> int:
+    with workspace_scope(workspace.id):
+        return Run.objects.filter(state__in=["dispatched", "running"]).count()
+
+
+def test_one_hand_over_is_shared_among_all_that_wait(workspace, elsewhere, settings):
+    settings.WORKERS = {"interactive": 2}
+    due(workspace, 50, minutes_ago=60)
+    due(elsewhere, 3, minutes_ago=1)
+    assert dispatch_due("interactive") == 4
+    assert (in_hand(workspace), in_hand(elsewhere)) == (2, 2)
+
+
+def test_a_workspace_that_waits_alone_gets_all_workers(workspace, settings):
+    settings.WORKERS = {"interactive": 2}
+    due(workspace, 50, minutes_ago=60)
+    assert dispatch_due("interactive") == in_hand(workspace) == 4
+
+
+def test_a_worker_takes_what_was_handed_over_of_whom_has_none_running_first(workspace, elsewhere, settings):
+    settings.WORKERS = {"interactive": 2}
+    due(workspace, 4, minutes_ago=60)
+    dispatch_due("interactive")
+    assert claim_next("interactive").workspace_id == workspace.id
+    [theirs] = due(elsewhere, 1, minutes_ago=1)
+    with workspace_scope(elsewhere.id):
+        Run.objects.filter(id=theirs.id).update(state="dispatched", dispatched_at=timezone.now())
+    assert [claim_next("interactive").workspace_id for _ in range(2)] == [elsewhere.id, workspace.id]
