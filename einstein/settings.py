@@ -177,6 +177,7 @@ BOUNCE_EMAIL = env.str("EINSTEIN_BOUNCE_EMAIL", default=DEFAULT_FROM_EMAIL)  # w
 # --- files
 STORAGE_URL = env.str("EINSTEIN_STORAGE_URL", default=str(VAR_DIR / "files"))
 UPLOAD_LIMIT_BYTES = env.int("EINSTEIN_UPLOAD_LIMIT_MB", default=2048) * 1024 * 1024
+UPLOADS_AT_ONCE = env.int("EINSTEIN_UPLOADS_AT_ONCE", default=20)  # of one workspace, waiting or being read
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 60_000  # a table of 5,000 fields posts several values for each
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
@@ -235,6 +236,15 @@ WATCH_CLOCK = env.bool("EINSTEIN_WATCH_CLOCK", default=True)  # by each web proc
 METRICS_TOKEN = env.str("EINSTEIN_METRICS_TOKEN", default="")  # who may read /metrics; nobody without one
 PING_URL = env.str("EINSTEIN_PING_URL", default="")  # called every minute while the clock lives
 
+# --- limits of a workspace (docs/decisions/0022)
+QUOTAS = {kind: int(value) for kind, value in env.dict("EINSTEIN_QUOTAS", default={}).items()}
+OPERATOR_CONTACT = env.str("EINSTEIN_OPERATOR_CONTACT", default="")  # whom to ask for more
+KEY_CALLS_AN_HOUR = env.int("EINSTEIN_KEY_CALLS_AN_HOUR", default=2000)  # Einstein Discovery's limit
+WIDGET_CALLS_AN_HOUR = env.int("EINSTEIN_WIDGET_CALLS_AN_HOUR", default=20_000)
+LONG_CALLS_AT_ONCE = env.int("EINSTEIN_LONG_CALLS_AT_ONCE", default=2)  # of one workspace in one web process
+COUNT_CALLS_SECONDS = env.float("EINSTEIN_COUNT_CALLS_SECONDS", default=1.0)  # 0: at once, within the call
+USAGE_SECONDS = env.int("EINSTEIN_USAGE_SECONDS", default=3600)  # how often it is measured what a workspace uses
+
 # --- REST
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.workspaces.api_keys.ApiKeyAuthentication"],
@@ -244,9 +254,6 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "einstein.web.problems.problem_response",
     "DEFAULT_THROTTLE_CLASSES": ["apps.workspaces.api_keys.KeyThrottle"],
-    "DEFAULT_THROTTLE_RATES": {
-        "api_key": "2000/hour"
-    },  # Einstein Discovery's limit, DEFAULTS: 2,000 calls an hour a key
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {

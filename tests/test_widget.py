@@ -278,3 +278,14 @@ def test_a_widget_that_shows_nothing_any_more_is_one_alert(ask, widget, stored, 
     found = Alert.objects.get(check_kind="widgets_show")
     assert "Churn risk was asked 10 times in a row and showed no score" in found.answers["what"]
     assert "an address that the widget does not know" in found.answers["why"]
+
+
+def test_a_widget_that_is_asked_too_often_says_when_to_come_again(ask, widget, stored, settings):
+    settings.WIDGET_CALLS_AN_HOUR = 1
+    token = mint_token(widget, stored.key, HOST)
+    assert ask(token).status_code == 200
+    refused = ask(token)
+    assert refused.status_code == 429
+    assert refused["Content-Type"] == "application/problem+json"
+    assert int(refused["Retry-After"]) > 0
+    assert refused["Access-Control-Allow-Origin"] == "*"

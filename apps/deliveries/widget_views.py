@@ -32,11 +32,14 @@ from apps.scoring.what_if import knobs_of, record_now, what_if
 from apps.scoring.words import score_sentence
 from apps.workspaces import audit
 from apps.workspaces.access import builder, viewer
+from apps.workspaces.calls import take
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
 from einstein.ml.explain import value_words
 from einstein.outbound.addresses import HOST
 from einstein.web.clock_words import local_time
+from einstein.web.errors import too_much_page
+from einstein.web.problems import TooMuch
 
 logger = logging.getLogger("einstein.widget")
 
@@ -151,6 +154,9 @@ def _answered(request: HttpRequest, show: Callable[[Permission], dict]) -> HttpR
             headers.get("X-Einstein-Token", ""), headers.get("Origin", ""), headers.get("X-Einstein-Frame", "")
         )
         with workspace_scope(permission.workspace_id):
+            taken = take(f"widget:{permission.widget_id}", settings.WIDGET_CALLS_AN_HOUR)
+            if not taken.allowed:
+                return _open(too_much_page(request, TooMuch("This widget was asked too often.", taken.wait)))
             answer = show(permission) | {"ends": permission.ends}
     except NotAllowed as refusal:
         logger.info("a widget was refused: %s", refusal)

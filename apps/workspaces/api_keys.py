@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -12,12 +13,15 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.throttling import BaseThrottle
 
-from apps.workspaces import audit
+from apps.workspaces import audit, calls
 from apps.workspaces.models import ApiKey, User
 from apps.workspaces.people import hash_token
+from apps.workspaces.quotas import QuotaReached, limit_of, registry
 from einstein.postgres import moment
+from einstein.web.clock_words import duration
+from einstein.web.problems import TooMuch
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -108,23 +112,28 @@ class MaySend(BasePermission):
         return getattr(request.auth, "scope", "") in {"send", "all"}
 
 
-class KeyThrottle(SimpleRateThrottle):
+class TooManyCalls(TooMuch):
+    """The key has made as many calls within an hour as it may."""
+
+    default_code = "throttled"
+
+
+class KeyThrottle(BaseThrottle):
     """So many calls an hour a key; every answer says how many are left (IETF draft, RateLimit header fields for HTTP)."""
 
-    scope = "api_key"
-
     def allow_request(self, request: Request, view: APIView) -> bool:
-        allowed = super().allow_request(request, view)
-        if getattr(self, "history", None) is not None:
-            reset = self.history[-1] + self.duration - self.now if self.history else self.duration
-            request._request.rate_headers = {
-                "RateLimit-Limit": str(self.num_requests), "RateLimit-Remaining": str(max(0, self.num_requests - len(self.history))),
-                "RateLimit-Reset": str(int(reset) + 1),
-            }  # fmt: skip
-        return allowed
-
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:
-        return f"throttle-{request.auth.pk}" if request.auth else None
+        if not request.auth:
+            return True
+        taken = calls.take(f"key:{request.auth.pk}", settings.KEY_CALLS_AN_HOUR, limit_of("api_calls"))
+        request._request.rate_headers = {
+            "RateLimit-Limit": str(taken.limit), "RateLimit-Remaining": str(taken.left), "RateLimit-Reset": str(taken.reset),
+        }  # fmt: skip
+        if taken.is_full:
+            raise QuotaReached(registry()["api_calls"], taken.month, limit_of("api_calls"), 1)
+        if not taken.allowed:
+            words = f"This key may call {taken.limit:,} times an hour. Call again in {duration(taken.wait)}, or send more records a call."
+            raise TooManyCalls(words, taken.wait)
+        return True
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):

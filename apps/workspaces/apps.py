@@ -8,6 +8,7 @@ class WorkspacesConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
+        from apps.workspaces import checks  # noqa: F401 registers the start-up checks
         from apps.workspaces.tenancy import build_walls, grant_to_application
 
         if settings.DATABASE_ROLE == "owner":

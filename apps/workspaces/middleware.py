@@ -9,9 +9,11 @@ from django.http import HttpRequest, HttpResponse
 
 from apps.workspaces import audit, support
 from apps.workspaces.api_keys import is_api, workspace_of_key
+from apps.workspaces.at_once import Busy, one_of_few
 from apps.workspaces.models import Membership, Workspace
+from apps.workspaces.quotas import QuotaReached
 from apps.workspaces.scope import person_scope, workspace_scope
-from einstein.web.errors import error_page
+from einstein.web.errors import error_page, too_much_page
 
 
 class WorkspaceScope:
@@ -52,15 +54,26 @@ class WorkspaceScope:
         if found is None:
             return self.get_response(request)
         workspace_id, request.api_key_id = found
-        response = self._inside(request, workspace_id)
+        try:
+            with one_of_few(workspace_id):
+                response = self._inside(request, workspace_id)
+        except Busy as busy:
+            return too_much_page(request, busy)
         for name, value in getattr(request, "rate_headers", {}).items():
             response[name] = value
         return response
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """What does not fit into a quota is said, wherever it was noticed; nothing of it stays."""
+        if not isinstance(exception, QuotaReached):
+            return None
+        request.nothing_stays = True
+        return too_much_page(request, exception)
+
     def _inside(self, request: HttpRequest, workspace_id: int) -> HttpResponse:
         with workspace_scope(workspace_id):
             response = self.get_response(request)
-            if response.status_code >= 500:
+            if response.status_code >= 500 or getattr(request, "nothing_stays", False):
                 transaction.set_rollback(True)
         return response
 

@@ -58,6 +58,7 @@ class Workspace(models.Model):
     erase_at = models.DateTimeField(null=True)  # asked for by an admin
     paused_at = models.DateTimeField(null=True)  # by an operator: no Run of it is handed out, nothing is planned
     pause_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
+    measured_at = models.DateTimeField(null=True, db_index=True)  # how much it uses, by the clock
 
     class Meta:
         indexes = [
@@ -155,3 +156,55 @@ class AuditEntry(TenantModel):
     subject = models.CharField(max_length=200, blank=True)
     detail = models.JSONField(default=dict)
     at = moment.MomentField(auto_now_add=True, db_index=True)
+
+
+class QuotaOverride(TenantModel):
+    """A limit that an operator set for this workspace (apps/workspaces/quotas.py); without one the installation's counts."""
+
+    kind = models.CharField(max_length=40)
+    value = models.BigIntegerField()
+    set_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    set_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "workspaces_quota"
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "kind"], name="one_quota_per_kind"),
+            models.CheckConstraint(condition=models.Q(value__gte=0), name="quota_is_not_negative"),
+        ]
+
+
+class Usage(TenantModel):
+    """How much of a quota was used when it was measured last."""
+
+    kind = models.CharField(max_length=40)
+    used = models.BigIntegerField()
+    measured_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["workspace", "kind"], name="one_usage_per_kind")]
+
+
+class CallCount(TenantModel):
+    """Calls of one caller ("key:7", "widget:3") in one month of the workspace's time zone."""
+
+    caller = models.CharField(max_length=40)
+    month = models.DateField()
+    calls = models.BigIntegerField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "month", "caller"], name="one_call_count_per_month")
+        ]
+
+
+class CallRate(TenantModel):
+    """Calls of one caller in an hour (its number since 1970) and in the one `before`."""
+
+    caller = models.CharField(max_length=40)
+    hour = models.BigIntegerField()
+    calls = models.BigIntegerField()
+    before = models.BigIntegerField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["workspace", "caller"], name="one_call_rate_per_caller")]

@@ -7,5 +7,6 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "einstein.settings")
 settings.ROOT_URLCONF = "bench.live.urls"
-settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {"api_key": "100000000/hour"}
+settings.KEY_CALLS_AN_HOUR = 100_000_000
+settings.QUOTAS = {"api_calls": 100_000_000}
 application = get_wsgi_application()

@@ -7,11 +7,13 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from einstein.outages import outage_of
+from einstein.web.problems import TooMuch
 
 CODES = {
     400: "bad_request",
     403: "permission_denied",
     404: "not_found",
+    429: "too_much",
     500: "error",
     503: "unavailable",
 }  # as DRF names them
@@ -19,6 +21,7 @@ WORDS = {
     400: ("We could not read that request", "Go back, reload the page and try once more."),
     403: ("Your role does not allow this", "Ask an admin of your workspace to do it, or to change your role."),
     404: ("There is nothing here", "The address is wrong, or what it showed was deleted."),
+    429: ("No more of this fits", "Wait a moment and try again."),
     500: (
         "Something went wrong on our side",
         "Nothing was changed. Try again; if it stays, give your operator the reference.",
@@ -28,7 +31,7 @@ WORDS = {
 RETRY_AFTER = 30  # seconds
 
 
-def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
+def error_page(request: HttpRequest, status: int, detail: str = "", code: str = "") -> HttpResponse:
     """The page (or problem+json under /api/ and /widget/) for `status`, in plain words, with the request's reference."""
     title, advice = WORDS[status]
     reference = getattr(request, "reference", "")
@@ -37,7 +40,7 @@ def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpRespo
             "type": "about:blank",
             "title": title,
             "status": status,
-            "code": CODES[status],
+            "code": code or CODES[status],
             "detail": detail or advice,
             "reference": reference,
         }
@@ -46,6 +49,14 @@ def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpRespo
     if status == 503:  # the frame of a page would ask the database
         return HttpResponse(render_to_string("error.html", context), status=status)
     return render(request, "error.html", context, status=status)
+
+
+def too_much_page(request: HttpRequest, refusal: TooMuch) -> HttpResponse:
+    """The same for what is more than allowed, with the seconds to wait where waiting helps."""
+    response = error_page(request, 429, str(refusal), refusal.default_code)
+    if refusal.wait:
+        response["Retry-After"] = str(refusal.wait)
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -1,5 +1,6 @@
 """REST errors as problem+json (RFC 9457), from every DRF exception in one place."""
 
+from math import ceil
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -33,6 +34,20 @@ class Conflict(exceptions.APIException):
     default_code = "conflict"
 
 
+class TooMuch(exceptions.APIException):
+    """More than is allowed; `wait` are the seconds after which it may fit again, None when time alone does not help."""
+
+    status_code = 429
+    default_code = "too_much"
+
+    def __init__(self, sentence: str, wait: int | None = None) -> None:
+        super().__init__(sentence)
+        self.wait = wait
+
+    def __str__(self) -> str:
+        return str(self.detail)
+
+
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: status, title, sentence, and for form errors the place of each."""
     if isinstance(error, Http404):
@@ -55,6 +70,6 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     else:
         body["detail"] = str(error.detail)
     headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
-    if isinstance(error, exceptions.Throttled) and error.wait:
-        headers["Retry-After"] = str(int(error.wait) + 1)
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(ceil(wait))
     return Response(body, status=error.status_code, headers=headers, content_type="application/problem+json")

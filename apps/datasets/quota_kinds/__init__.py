@@ -1,0 +1,1 @@
+"""Quotas of this room: one file each, the file is the registration."""
