@@ -19,6 +19,7 @@ from apps.datasets.held import hold
 from apps.datasets.kept_out import marks_of, without_erased
 from apps.datasets.models import Dataset, Enrichment, Field, HeldTable, Snapshot, Source
 from apps.datasets.records import newest_snapshot
+from apps.datasets.room import refuse_snapshot
 from apps.runs.lease import Work, WorkFailed
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
@@ -268,6 +269,8 @@ def _keep(
     key = storage.key_for(
         work.workspace_id, "datasets", dataset.id, "snapshots", f"{number}-{work.run_id}-{work.lease}.parquet"
     )
+    with workspace_scope(work.workspace_id):
+        refuse_snapshot(before, kept.rows, kept.path)
     sha256 = storage.put(kept.path, key)
     if kept.base is not None:
         sha256 = storage.sha256_of_text(f"{kept.base.sha256} {sha256}")

@@ -21,6 +21,7 @@ from apps.datasets.arrival import Arrived, Taken
 from apps.datasets.intake import take_in
 from apps.datasets.models import Dataset, PushedBatch, Snapshot
 from apps.datasets.records import newest_snapshot
+from apps.datasets.room import refuse_batch
 from apps.runs.lease import Work, WorkFailed
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
@@ -70,6 +71,7 @@ def receive_batch(dataset: Dataset, records: list[dict[str, Any]], idempotency_k
         if known.sha256 != digest:
             raise KeyUsedBefore
         return known
+    refuse_batch(dataset, len(body))
     key = storage.key_for(dataset.workspace_id, "datasets", dataset.id, "pushed", f"{secrets.token_hex(10)}.jsonl")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "batch.jsonl"

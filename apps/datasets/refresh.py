@@ -17,6 +17,7 @@ from apps.datasets.held import report_of
 from apps.datasets.intake import take_in
 from apps.datasets.models import Dataset, Field, HeldTable, Snapshot, Source
 from apps.datasets.records import newest_snapshot
+from apps.datasets.room import refuse_when_full
 from apps.datasets.sources import connector_of
 from apps.runs.lease import Work, WorkFailed
 from apps.runs.queue import enqueue
@@ -38,6 +39,7 @@ def refresh(work: Work, needed: Iterable[str] = ()) -> Taken:
         source = Source.objects.select_related("dataset").get(dataset_id=work.subject_id)
         snapshot = newest_snapshot(source.dataset)
         since = _since(source, snapshot)
+        refuse_when_full()
     try:
         connector = connector_of(source)
         work.stage(f"Read {connector.words_of(source.pick)}", connector.place)

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
 from apps.datasets.models import Dataset, Upload
+from apps.datasets.room import refuse_file
 from apps.runs.models import Run
 from apps.runs.queue import enqueue
 from apps.workspaces import audit
@@ -32,7 +33,8 @@ def receive(file: UploadedFile, user: User, dataset: Dataset | None = None) -> t
 
 
 def receive_path(path: Path, filename: str, user: User | None, dataset: Dataset | None = None) -> tuple[Dataset, Run]:
-    """The same for a file that is on disk already."""
+    """The same for a file that is on disk already. Raises `QuotaReached` where it does not fit."""
+    refuse_file(path.stat().st_size, dataset)
     if dataset is None:
         dataset = Dataset.objects.create(name=readable_name(filename), noun=noun_of(filename), owner=user)
     key = storage.key_for(current_workspace_id(), "datasets", dataset.id, "uploads", secrets.token_hex(8))

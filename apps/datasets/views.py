@@ -29,6 +29,7 @@ from apps.runs.models import Run
 from apps.runs.queue import latest
 from apps.workspaces.access import admin, builder, viewer
 from einstein.ml.types import registry
+from einstein.web.problems import TooMuch
 
 FIELDS_A_PAGE = 60
 ERASURES_SHOWN = 50
@@ -55,6 +56,8 @@ def upload(request: HttpRequest, dataset_id: int | None = None) -> HttpResponse:
         dataset, _ = receive(file, request.user, dataset)
     except UploadRefused as refusal:
         return JsonResponse({"error": str(refusal)}, status=400)
+    except TooMuch as refusal:
+        return JsonResponse({"error": str(refusal)}, status=429)
     return JsonResponse({"location": reverse("dataset", args=[request.workspace.slug, dataset.id])})
 
 

@@ -24,6 +24,7 @@ from apps.runs.models import Run
 from apps.runs.queue import enqueue
 from apps.workspaces import audit
 from apps.workspaces.models import User
+from apps.workspaces.quotas import require
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
 from einstein.ml.artifact import read_facts
@@ -36,10 +37,11 @@ LONGEST = 5.5 * 3600  # the task queue ends its worker after six hours
 
 
 def start_training(prediction: Prediction, user: User | None) -> tuple[ModelVersion, Run]:
-    """Begin a new version, or return the one that is being trained."""
+    """Begin a new version, or return the one that is being trained. Raises `QuotaReached`."""
     Prediction.objects.select_for_update().get(id=prediction.id)
     running = ModelVersion.objects.filter(prediction=prediction, state="training").first()
     if running is None:
+        require("training_minutes")
         number = (ModelVersion.objects.filter(prediction=prediction).aggregate(top=Max("number"))["top"] or 0) + 1
         running = ModelVersion.objects.create(prediction=prediction, number=number, created_by=user)
         audit.record(user, "training started", prediction.name, version=number)

@@ -19,6 +19,7 @@ from apps.predictions.templates_catalog import registry
 from apps.predictions.train import enable, start_training
 from apps.runs.queue import cancel, latest
 from apps.workspaces.access import builder, viewer
+from apps.workspaces.quotas import QuotaReached, require
 from einstein.ml.train import LAST_STAGES
 
 A_PAGE = 100
@@ -54,6 +55,11 @@ def new_prediction(request: HttpRequest) -> HttpResponse:
     """Questions to begin with; the chosen one begins a draft. With a dataset chosen, the wizard suggests a name."""
     if request.method != "POST":
         return render(request, "predictions/new.html", {"section": "predictions", "templates": registry().values()})
+    try:
+        require("predictions")
+    except QuotaReached as full:
+        messages.error(request, str(full), extra_tags="bad")
+        return redirect("predictions", request.workspace.slug)
     dataset, template = chosen_dataset(request.POST), registry().get(request.POST.get("template", ""))
     name = template.title if template else dataset.name if dataset else ""
     draft = Prediction.objects.create(
@@ -78,8 +84,11 @@ def wizard_step(request: HttpRequest, prediction_id: int, step: str) -> HttpResp
         if step == "data" and wizard.join_offered(prediction, request.POST, request.user):
             return redirect("wizard", request.workspace.slug, prediction.id, "data")
         errors = wizard.save(step, prediction, request.POST, request.user)
-        if not errors:
-            return _after(request, prediction, step)
+        try:
+            if not errors:
+                return _after(request, prediction, step)
+        except QuotaReached as full:
+            errors = [str(full)]
     elif request.GET:
         wizard.apply_unsaved(step, prediction, request.GET)
     context = _wizard_context(prediction, step) | {"errors": errors}
@@ -163,7 +172,11 @@ def train_again(request: HttpRequest, prediction_id: int) -> HttpResponse:
     prediction = get_object_or_404(Prediction, id=prediction_id)
     if "outcome" not in prediction.steps_done:
         return redirect("wizard", request.workspace.slug, prediction.id, wizard.first_open_step(prediction))
-    begun, _ = start_training(prediction, request.user)
+    try:
+        begun, _ = start_training(prediction, request.user)
+    except QuotaReached as full:
+        messages.error(request, str(full), extra_tags="bad")
+        return redirect("open_prediction", request.workspace.slug, prediction.id)
     return redirect("version", request.workspace.slug, prediction.id, begun.number)
 
 
@@ -218,6 +231,8 @@ def prediction_settings(request: HttpRequest, prediction_id: int) -> HttpRespons
 def change(request: HttpRequest, prediction_id: int) -> HttpResponse:
     """Rename, pause, archive, delete, resume, undo."""
     prediction = get_object_or_404(Prediction, id=prediction_id)
+    if prediction.state == "deleted":  # whatever it becomes, it counts again
+        require("predictions")
     if sentence := lifecycle.change(prediction, request.POST, request.user):
         messages.success(request, sentence, extra_tags="good")
     if prediction.state == "deleted":

@@ -17,6 +17,7 @@ from django.utils.text import slugify
 
 from apps.workspaces import audit
 from apps.workspaces.models import ROLES, ApiKey, Invitation, Membership, User, Workspace
+from apps.workspaces.quotas import require
 from apps.workspaces.scope import person_scope, workspace_scope
 from einstein.postgres import moment
 
@@ -79,7 +80,10 @@ def invite(workspace: Workspace, inviter: User, email: str, role: str) -> tuple[
         raise PeopleError("Confirm your own e-mail address first. We sent you a link when you signed up.")
     if Membership.objects.filter(user__email__iexact=email).exists():
         raise PeopleError(f"{email} is a member already.")
-    Invitation.objects.filter(email__iexact=email, accepted_at=None).delete()
+    if not Invitation.objects.filter(email__iexact=email, accepted_at=None).delete()[
+        0
+    ]:  # who was invited counts already
+        require("members")
     token = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
         email=email.lower(), role=role, token_hash=hash_token(token), invited_by=inviter,

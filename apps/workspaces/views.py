@@ -13,6 +13,7 @@ from apps.workspaces.access import admin, viewer
 from apps.workspaces.api_keys import create_key, revoke_key
 from apps.workspaces.forms import ApiKeyForm, InviteForm, NewWorkspaceForm, RoleForm, ThemeForm, WorkspaceForm
 from apps.workspaces.models import ApiKey, AuditEntry, Invitation, Membership
+from apps.workspaces.quotas import QuotaReached
 
 AUDIT_SHOWN = 100
 
@@ -88,7 +89,7 @@ def invite(request: HttpRequest) -> HttpResponse:
     try:
         people.send_invitation(request.workspace, request.user, form.cleaned_data["email"], form.cleaned_data["role"])
         messages.success(request, f"Invitation sent to {form.cleaned_data['email']}.", extra_tags="good")
-    except people.PeopleError as refusal:
+    except (people.PeopleError, QuotaReached) as refusal:
         messages.error(request, str(refusal), extra_tags="bad")
     return redirect("members", request.workspace.slug)
 
