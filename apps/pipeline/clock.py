@@ -28,6 +28,7 @@ from apps.pipeline.story import (
     plan_due_refresh,
     plan_due_scoring,
 )
+from apps.pipeline.usage import measure_usage
 from apps.runs.queue import dispatch_due, recover_expired
 from apps.workspaces.erase import erase_due
 
@@ -46,6 +47,7 @@ def run_clock(stop: threading.Event) -> None:
         ("installation", check_installation, min(10.0, settings.CHECK_SECONDS)),
         ("mail", send_due, 1.0),
         ("erase", erase_due, 60.0),
+        ("usage", measure_usage, 5.0),
         ("exports", remove_old_exports, 600.0),
     ]
     threads = [
