@@ -226,7 +226,7 @@ Q_CLUSTER = {
         "train": {"workers": WORKERS["train"], **_QUEUE, "timeout": 6 * 3600, "retry": 6 * 3600 + 60},
     },
 }
-WORKER_HOST = env.str("EINSTEIN_WORKER_HOST", default=socket.gethostname())[:80]  # as operators drain it
+WORKER_HOST = env.str("EINSTEIN_HOST_NAME", default=socket.gethostname())[:80]  # as operators drain it
 LEASE_SECONDS = env.int("EINSTEIN_LEASE_SECONDS", default=20)
 CHECK_SECONDS = env.int("EINSTEIN_CHECK_SECONDS", default=60)
 GROUPING_SECONDS = env.int("EINSTEIN_GROUPING_SECONDS", default=600)

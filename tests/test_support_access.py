@@ -75,7 +75,7 @@ def test_staff_alone_gets_in(client, stranger, workspace, owner):
     client.force_login(stranger)
     assert enter(client, workspace).status_code == 404
     session = client.session
-    session[support.ENTERED] = 1
+    session[support.ENTERED] = {"grant": 1, "workspace": workspace.id}
     session.save()
     assert client.get(f"/w/{workspace.slug}/").status_code == 404
 
@@ -97,6 +97,16 @@ def test_a_visit_and_every_write_stand_in_the_customers_trail(ops, workspace, ow
     assert ops.get(f"/w/{workspace.slug}/").status_code == 404
     lines = OperatorEntry.objects.filter(workspace_number=workspace.id).order_by("id")
     assert list(lines.values_list("action", flat=True)) == ["entered as support", "left as support"]
+
+
+def test_who_goes_into_another_workspace_goes_out_of_the_first(ops, workspace, elsewhere, owner, stranger):
+    let_in(workspace, owner)
+    let_in(elsewhere, stranger)
+    enter(ops, workspace)
+    enter(ops, elsewhere)
+    assert ops.get(f"/w/{workspace.slug}/").status_code == 404
+    assert ops.get(f"/w/{elsewhere.slug}/").status_code == 200
+    assert trail(workspace)[-1][0] == "support went out"
 
 
 @pytest.mark.parametrize(("role", "wanting"), [("viewer", {"builder", "admin"}), ("builder", {"admin"})])

@@ -34,10 +34,12 @@ def retry_run(request: HttpRequest, workspace_id: int, run_id: int) -> HttpRespo
 @operator
 @require_POST
 def retry_group(request: HttpRequest) -> HttpResponse:
-    done, left = retry_cause(request.user, request.POST.get("kind", ""), request.POST.get("cause", ""))
+    done, left, more = retry_cause(request.user, request.POST.get("kind", ""), request.POST.get("cause", ""))
     words = f"{done:,} {plural('run', done)} taken up again."
     if left:
         words += f" {left:,} left alone: not safe to repeat, or what it was about is gone."
+    if more:
+        words += f" {more:,} more are for the next click."
     messages.success(request, words, extra_tags="good" if done else "warn")
     return redirect("failures")
 
@@ -78,8 +80,9 @@ def enter_workspace(request: HttpRequest, workspace_id: int) -> HttpResponse:
 @require_POST
 def leave_workspace(request: HttpRequest, workspace_id: int) -> HttpResponse:
     _refuse_unknown(workspace_id)
-    if support.leave(request, workspace_id):
-        note(request.user, "left as support", workspace_id=workspace_id)
+    left = support.leave(request)
+    if left:
+        note(request.user, "left as support", workspace_id=left)
     return redirect("operators_workspace", workspace_id)
 
 

@@ -22,6 +22,7 @@ HELP = {
     "runs_failed_hour": "runs that failed within the last hour, by kind",
     "predictions": "predictions, by state",
     "workspaces": "workspaces",
+    "workspaces_paused": "workspaces that operators have paused",
     "alerts_open": "open alerts, by severity",
     "mail_waiting": "e-mails that wait to be sent",
     "mail_given_up_day": "e-mails given up within a day",

@@ -14,6 +14,8 @@ from apps.runs.queue import enqueue
 from apps.workspaces.models import User
 from apps.workspaces.scope import workspace_scope
 
+AT_ONCE = 500  # of one click; a page may take some seconds
+
 
 class NotRetried(Exception):
     """Why a Run is not taken up again, as a sentence for the operator."""
@@ -35,9 +37,10 @@ def retry(operator: User, workspace_id: int, run_id: int) -> Run:
         )
 
 
-def retry_cause(operator: User, kind: str, cause: str) -> tuple[int, int]:
-    """Take up every failing Run of one kind and cause; (how many, how many were left because their subject is gone)."""
-    return _retry_all(operator, [one for one in failing_runs(ALL_DAY) if (one.kind, one.cause.key) == (kind, cause)])
+def retry_cause(operator: User, kind: str, cause: str) -> tuple[int, int, int]:
+    """Take up the failing Runs of one kind and cause; (how many, how many were left because their subject is gone, how many are for the next time)."""
+    found = [one for one in failing_runs(ALL_DAY) if (one.kind, one.cause.key) == (kind, cause)]
+    return *_retry_all(operator, found[:AT_ONCE]), len(found[AT_ONCE:])
 
 
 def _retry_all(operator: User, failing: Iterable[Failed]) -> tuple[int, int]:

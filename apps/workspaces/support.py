@@ -49,22 +49,21 @@ def enter(request: HttpRequest, workspace_id: int) -> Workspace | None:
     found = live_grant(workspace_id)
     if found is None:
         return None
-    request.session[ENTERED] = found.id
+    leave(request)
+    request.session[ENTERED] = {"grant": found.id, "workspace": workspace_id}
     with workspace_scope(workspace_id), audit.by_support(request.user):
         audit.record(request.user, "support came in", request.user.email, role=found.role)
         return Workspace.objects.get(id=workspace_id)
 
 
-def leave(request: HttpRequest, workspace_id: int) -> bool:
-    """False when she was not in."""
-    entered = request.session.get(ENTERED)
-    with workspace_scope(workspace_id):
-        if entered is None or not SupportGrant.objects.filter(id=entered).exists():
-            return False
-    del request.session[ENTERED]
-    with workspace_scope(workspace_id), audit.by_support(request.user):
+def leave(request: HttpRequest) -> int | None:
+    """Go out of whichever workspace she is in; its number, None when she was in none or it was erased."""
+    entered = request.session.pop(ENTERED, {})
+    with workspace_scope(entered.get("workspace", 0)), audit.by_support(request.user):
+        if not SupportGrant.objects.filter(id=entered.get("grant")).exists():
+            return None
         audit.record(request.user, "support went out", request.user.email)
-    return True
+    return entered["workspace"]
 
 
 def membership_by_grant(request: HttpRequest, slug: str) -> Membership | None:
@@ -73,7 +72,7 @@ def membership_by_grant(request: HttpRequest, slug: str) -> Membership | None:
     if not request.user.is_staff or entered is None:
         return None
     found = _grant(slug, None)
-    if found is None or found.id != entered:
+    if found is None or found.id != entered["grant"]:
         return None
     request.support = found
     with workspace_scope(found.workspace_id):

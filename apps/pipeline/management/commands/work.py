@@ -41,6 +41,7 @@ class Command(BaseCommand):
 
 def _work_until_drained() -> bool:
     """Work; True once this host was drained and its work has ended, False once it was asked to stop."""
+    connection.close()  # children are forked from here
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     running = cluster.Cluster()
     running.start()
@@ -55,10 +56,9 @@ def _work_until_drained() -> bool:
 
 
 def _drained() -> bool:
-    """Whether an operator has drained this host. The connection is closed again: children are forked from here."""
+    """Whether an operator has drained this host. Without the database it goes on: workers wait for that themselves."""
     try:
         return host_is_drained(settings.WORKER_HOST)
     except DatabaseError:
-        return False  # workers wait for the database themselves
-    finally:
         connection.close()
+        return False
