@@ -147,7 +147,7 @@ ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE else "http"
 ACCOUNT_RATE_LIMITS = (
-    {} if env.bool("EINSTEIN_NO_LOGIN_LIMITS", default=False) else {"login_failed": "10/m/ip,5/5m/key"}
+    False if env.bool("EINSTEIN_NO_LOGIN_LIMITS", default=False) else {"login_failed": "10/m/ip,5/5m/key"}
 )
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "start"
@@ -162,9 +162,9 @@ SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 SECURE_SSL_REDIRECT = SECURE
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from within, without the proxy
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("EINSTEIN_BEHIND_PROXY", default=False) else None
-)
+BEHIND_PROXY = env.bool("EINSTEIN_BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0  # the last address of X-Forwarded-For is the proxy's own word
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -262,7 +262,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES = {
+    "default": {"BACKEND": "einstein.postgres.shared_cache.SharedCache"},  # log-ins are throttled over all processes
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

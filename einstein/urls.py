@@ -57,4 +57,5 @@ urlpatterns = [
 handler400 = "einstein.web.errors.bad_request"
 handler403 = "einstein.web.errors.forbidden"
 handler404 = "einstein.web.errors.not_found"
+handler429 = "einstein.web.errors.too_many"  # allauth's word for it
 handler500 = "einstein.web.errors.server_error"

@@ -82,3 +82,9 @@ def test_cookies_are_for_https_only_and_not_sent_from_other_sites(answers, page)
 def test_plain_http_leads_to_https(answers):
     assert answers["plain http"]["status"] == 301
     assert answers["plain http"]["headers"]["Location"].startswith("https://einstein.example/")
+
+
+@pytest.mark.parametrize(("behind", "trusted"), [("true", "1"), ("false", "0")])
+def test_a_forwarded_address_is_believed_only_behind_our_proxy(behind, trusted):
+    ask = f"import os; os.environ['EINSTEIN_BEHIND_PROXY'] = '{behind}'; from django.conf import settings; print(settings.ALLAUTH_TRUSTED_PROXY_COUNT)"
+    assert run("-c", ask).split()[-1] == trusted

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.workspaces.models import User
 from apps.workspaces.people import create_workspace
+
+UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104, nothing listens there
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -22,6 +25,10 @@ class AccountAdapter(DefaultAccountAdapter):
         if commit and "invitation" not in request.session:
             create_workspace(form.cleaned_data["company"], user, form.cleaned_data.get("timezone") or "UTC")
         return user
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The address as the connection or our proxy says; one for all whose address nobody knows, as behind a socket."""
+        return get_client_ip(request) or UNKNOWN_ADDRESS
 
     def format_email_subject(self, subject: str) -> str:
         return subject  # no site's name in brackets before it

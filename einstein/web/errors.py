@@ -71,6 +71,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return error_page(request, 404)
 
 
+def too_many(request: HttpRequest) -> HttpResponse:
+    return error_page(request, 429)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Called while the error is being handled; one that comes from an outage passes."""
     error = sys.exception()
