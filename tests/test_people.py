@@ -47,7 +47,10 @@ def test_the_last_admin_can_neither_leave_nor_step_down(client, owner, workspace
 def test_an_admin_may_leave_when_another_admin_stays(client, owner, workspace, join):
     join(workspace, "admin")
     client.force_login(owner)
-    client.post(f"/w/{workspace.slug}/settings/members/{membership(workspace, owner).id}/", {"action": "remove"})
+    answer = client.post(
+        f"/w/{workspace.slug}/settings/members/{membership(workspace, owner).id}/", {"action": "remove"}
+    )
+    assert answer.status_code == 302
     assert not is_member(workspace, owner)
 
 

@@ -12,8 +12,7 @@ from django.urls import reverse
 
 from apps.workspaces.models import User
 from apps.workspaces.people import create_workspace
-
-UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104, nothing listens there
+from apps.workspaces.sessions import UNKNOWN_ADDRESS
 
 
 class AccountAdapter(DefaultAccountAdapter):

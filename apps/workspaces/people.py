@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.core.mail import send_mail
 from django.db import connection
 from django.db.models import F
@@ -19,6 +18,7 @@ from apps.workspaces import audit
 from apps.workspaces.models import ROLES, ApiKey, Invitation, Membership, User, Workspace
 from apps.workspaces.quotas import require
 from apps.workspaces.scope import person_scope, workspace_scope
+from apps.workspaces.sessions import end_sessions
 from einstein.postgres import moment
 
 INVITATION_DAYS = 7
@@ -145,15 +145,9 @@ def remove_member(actor: User, membership: Membership) -> None:
     user = membership.user
     ApiKey.objects.filter(created_by=user, revoked_at=None).update(revoked_at=moment.now())
     membership.delete()
-    end_sessions(user)
+    if user != actor:  # who leaves by herself reads that she has
+        end_sessions(user)
     audit.record(actor, "member removed", user.email)
-
-
-def end_sessions(user: User) -> None:
-    """Log a person out everywhere."""
-    for session in Session.objects.filter(expire_date__gt=moment.now()).iterator():
-        if session.get_decoded().get("_auth_user_id") == str(user.pk):
-            session.delete()
 
 
 def hash_token(token: str) -> str:

@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from apps.workspaces import support_views, views
+from apps.workspaces import session_views, support_views, views
 
 outside = [
     path("", views.start, name="start"),
     path("workspaces/new/", views.new_workspace, name="new_workspace"),
     path("invitations/<str:token>/", views.invitation, name="invitation"),
     path("profile/", views.profile, name="profile"),
+    # Ours stand before allauth's pages of the same addresses.
+    path("accounts/sessions/", session_views.listed, name="usersessions_list"),
+    path("accounts/sessions/end-others/", session_views.end_others, name="end_other_sessions"),
+    path("accounts/sessions/<int:session_id>/end/", session_views.end_one, name="end_session"),
 ]
 inside = [
     path("settings/", views.members, name="members"),

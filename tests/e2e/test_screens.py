@@ -22,7 +22,7 @@ PICTURES = Path(__file__).resolve().parents[2] / "screenshots"
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 OUTSIDE = {"login": "/accounts/login/", "signup": "/accounts/signup/", "reset": "/accounts/password/reset/", "confirm": "/accounts/confirm-email/",
            "api": "/api/docs/"}  # fmt: skip
-PERSONAL = {"profile": "/profile/", "addresses": "/accounts/email/", "password": "/accounts/password/change/", "new-workspace": "/workspaces/new/",
+PERSONAL = {"profile": "/profile/", "addresses": "/accounts/email/", "password": "/accounts/password/change/", "sessions": "/accounts/sessions/", "new-workspace": "/workspaces/new/",
             "invitation": "/invitations/used/", "installation": "/console/", "kept-mail": "/console/mail/"}  # fmt: skip
 INSIDE = {
     "home": "", "datasets": "datasets/", "dataset": "datasets/{d}/", "rows": "datasets/{d}/rows/", "snapshots": "datasets/{d}/snapshots/",
