@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "allauth.usersessions",
     "rest_framework",
     "drf_spectacular",
@@ -151,6 +152,17 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE else "http"
 ACCOUNT_RATE_LIMITS = (
     False if env.bool("EINSTEIN_NO_LOGIN_LIMITS", default=False) else {"login_failed": "10/m/ip,5/5m/key"}
 )
+MFA_ADAPTER = "apps.workspaces.two_step_secrets.TwoStepAdapter"
+MFA_FORMS = {
+    "activate_totp": "apps.workspaces.two_step_forms.SetUpForm",
+    "authenticate": "apps.workspaces.two_step_forms.EnterForm",
+    "reauthenticate": "apps.workspaces.two_step_forms.EnterAgainForm",
+}
+MFA_TOTP_ISSUER = "Einstein"
+MFA_ALLOW_UNVERIFIED_EMAIL = (
+    True  # the set-up form asks that the address she logs in with is confirmed, others may wait
+)
+OPERATORS_NEED_TWO_STEPS = env.bool("EINSTEIN_OPERATORS_NEED_TWO_STEPS", default=SECURE)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "start"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"

@@ -6,9 +6,15 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
+
+from apps.workspaces.two_steps import has_two_steps
 
 View = Callable[..., HttpResponse]
 
@@ -31,6 +37,11 @@ def _needs(role: str) -> Callable[[View], View]:
 viewer, builder, admin = _needs("viewer"), _needs("builder"), _needs("admin")
 
 
+def set_up_first(request: HttpRequest) -> HttpResponse:
+    """To the page that says who asks for two-step log-in and sets it up; htmx would draw that page into this one."""
+    return HttpResponseClientRedirect(reverse("mfa_index")) if request.htmx else redirect("mfa_index")
+
+
 def operator(view: View) -> View:
     """Staff of the installation only; for everybody else the page does not exist."""
 
@@ -38,6 +49,8 @@ def operator(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_staff:
             raise Http404
+        if settings.OPERATORS_NEED_TWO_STEPS and not has_two_steps(request.user):
+            return set_up_first(request)
         return view(request, *args, **kwargs)
 
     wrapped = login_required(guarded)

@@ -14,9 +14,16 @@ from apps.workspaces.models import User
 from apps.workspaces.people import create_workspace
 from apps.workspaces.sessions import UNKNOWN_ADDRESS
 
+TOO_MANY = "Too many tries. Wait five minutes, then try again."
+
 
 class AccountAdapter(DefaultAccountAdapter):
     """Sign-up stores the person's name and opens her workspace, unless she came by an invitation."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "too_many_login_attempts": TOO_MANY,
+        "rate_limited": TOO_MANY,
+    }
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         user.name = form.cleaned_data.get("name", "")

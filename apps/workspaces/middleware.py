@@ -8,11 +8,13 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from apps.workspaces import audit, support
+from apps.workspaces.access import set_up_first
 from apps.workspaces.api_keys import is_api, workspace_of_key
 from apps.workspaces.at_once import Busy, one_of_few
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.quotas import QuotaReached
 from apps.workspaces.scope import person_scope, workspace_scope
+from apps.workspaces.two_steps import has_two_steps
 from einstein.web.errors import error_page, too_much_page
 
 
@@ -37,6 +39,8 @@ class WorkspaceScope:
         membership = membership or support.membership_by_grant(request, slug)
         if membership is None:
             return error_page(request, 404)
+        if membership.workspace.needs_two_steps and not has_two_steps(request.user):
+            return set_up_first(request)
         request.workspace, request.membership = membership.workspace, membership
         inside = self._for_support if request.support else self._inside
         return inside(request, membership.workspace_id)

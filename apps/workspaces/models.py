@@ -59,6 +59,7 @@ class Workspace(models.Model):
     paused_at = models.DateTimeField(null=True)  # by an operator: no Run of it is handed out, nothing is planned
     pause_reason = models.CharField(max_length=300, blank=True, default="", db_default="")
     measured_at = models.DateTimeField(null=True, db_index=True)  # how much it uses, by the clock
+    needs_two_steps = models.BooleanField(default=False, db_default=False)  # nobody enters without two-step log-in
 
     class Meta:
         indexes = [

@@ -14,6 +14,7 @@ from apps.workspaces.api_keys import create_key, revoke_key
 from apps.workspaces.forms import ApiKeyForm, InviteForm, NewWorkspaceForm, RoleForm, ThemeForm, WorkspaceForm
 from apps.workspaces.models import ApiKey, AuditEntry, Invitation, Membership
 from apps.workspaces.quotas import QuotaReached
+from apps.workspaces.two_steps import has_two_steps, who_has_two_steps
 
 AUDIT_SHOWN = 100
 
@@ -64,6 +65,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         "form": form,
         "section": "profile",
         "verified": people.has_verified_email(request.user),
+        "two_steps": has_two_steps(request.user),
         "mine": people.workspaces_of(request.user),
     }
     return render(request, "workspaces/profile.html", context)
@@ -71,9 +73,10 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @viewer
 def members(request: HttpRequest) -> HttpResponse:
+    found = list(Membership.objects.select_related("user").order_by("user__name", "id"))
     context = {
         "section": "settings", "tab": "members", "form": InviteForm(), "roles": RoleForm.base_fields["role"].choices,
-        "members": Membership.objects.select_related("user").order_by("user__name", "id"),
+        "members": found, "with_two_steps": who_has_two_steps([member.user_id for member in found]),
         "invitations": Invitation.objects.filter(accepted_at=None).order_by("-created_at"),
     }  # fmt: skip
     return render(request, "workspaces/members.html", context)

@@ -8,6 +8,7 @@ from django.db import connection
 from apps.datasets.models import Source
 from apps.deliveries.models import Delivery
 from apps.workspaces.scope import workspace_scope
+from apps.workspaces.two_steps import reseal_all as reseal_people
 from einstein.sealed import reseal
 
 DOORS = {"sources_with_secrets": Source, "deliveries_with_secrets": Delivery}
@@ -28,4 +29,5 @@ class Command(BaseCommand):
                     row.sealed = reseal(row.sealed)
                     row.save(update_fields=["sealed"])
             count += len(found)
+        count += reseal_people()
         self.stdout.write(f"{count:,} secrets are sealed with the newest key.")
