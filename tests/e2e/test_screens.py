@@ -17,12 +17,13 @@ import pytest
 from tests.e2e.conftest import DATA
 from tests.e2e.stack import make_prediction, run_python, start_training, wait_for
 from tests.servers import OtherPostgres, Web, send_bytes
+from tests.two_steps import SET_UP, code_of
 
 PICTURES = Path(__file__).resolve().parents[2] / "screenshots"
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 OUTSIDE = {"login": "/accounts/login/", "signup": "/accounts/signup/", "reset": "/accounts/password/reset/", "confirm": "/accounts/confirm-email/",
            "api": "/api/docs/"}  # fmt: skip
-PERSONAL = {"profile": "/profile/", "addresses": "/accounts/email/", "password": "/accounts/password/change/", "sessions": "/accounts/sessions/", "new-workspace": "/workspaces/new/",
+PERSONAL = {"profile": "/profile/", "addresses": "/accounts/email/", "password": "/accounts/password/change/", "new-workspace": "/workspaces/new/",
             "invitation": "/invitations/used/", "installation": "/console/", "kept-mail": "/console/mail/"}  # fmt: skip
 INSIDE = {
     "home": "", "datasets": "datasets/", "dataset": "datasets/{d}/", "rows": "datasets/{d}/rows/", "snapshots": "datasets/{d}/snapshots/",
@@ -383,6 +384,10 @@ class Artist:
     def show(self, name: str, html: str) -> None:
         self._in_every_scheme(name, lambda: self.page.set_content(html))
 
+    def reach(self, name: str, step: Callable[[], object]) -> None:
+        """A page that only a click or a form leads to."""
+        self._in_every_scheme(name, step)
+
     def _in_every_scheme(self, name: str, open_it: Callable[[], object]) -> None:
         """The second scheme is turned to on the open page, as when the evening comes."""
         for scheme in self.schemes:
@@ -445,6 +450,51 @@ def test_training_and_its_failure_are_drawn_too(stack, screens, artist):
         drawn.draw("training", f"{slug}predictions/{running}/versions/1/")
         faults |= drawn.found()
     assert faults == {}
+
+
+CAREFUL = """
+from allauth.account.models import EmailAddress
+from apps.workspaces.models import User
+from apps.workspaces.people import create_workspace
+user = User.objects.create_user("{email}", "a long enough password", name="Carla Careful")
+EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+print(create_workspace("Careful company", user).slug)
+"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_second_step_of_a_log_in_is_drawn_too(stack, artist, width):
+    email = f"careful-{width}@brightline.example"
+    slug = run_python(stack, CAREFUL.format(email=email)).strip()
+    drawn = artist(width, logged_in=False)
+    page, go_on = drawn.page, lambda: drawn.page.click("main .button.wide")
+
+    def type_password(at=page) -> None:
+        at.goto(f"{stack.base}/accounts/login/")
+        at.fill("[name=login]", email)
+        at.fill("[name=password]", "a long enough password")
+        at.click("button.primary")
+
+    for at in (page, artist(360, logged_in=False).page):
+        type_password(at)
+        at.wait_for_url("**/w/**")
+    drawn.draw("sessions", "/accounts/sessions/")
+    drawn.draw("two-steps-off", "/accounts/2fa/")
+    drawn.draw("is-it-you", SET_UP)
+    page.fill("[name=password]", "a long enough password")
+    drawn.reach("two-steps-set-up", go_on)
+    page.fill("[name=code]", "1")
+    drawn.reach("two-steps-wrong-code", go_on)
+    page.fill("[name=code]", code_of(page.locator("code.secret").text_content()))
+    drawn.reach("recovery-codes", go_on)
+    for name, path in {"two-steps-on": "", "recovery-codes-new": "recovery-codes/generate/", "two-steps-turn-off": "totp/deactivate/",
+                       "is-it-you-code": "reauthenticate/"}.items():  # fmt: skip
+        drawn.draw(name, f"/accounts/2fa/{path}")
+    page.goto(f"{stack.base}/w/{slug}/settings/")
+    drawn.reach("people-required", lambda: page.click("button[name=needed]"))
+    page.context.clear_cookies()
+    drawn.reach("second-step", type_password)
+    assert drawn.found() == {}
 
 
 def test_e_mails_are_drawn_too(stack, screens, artist):
