@@ -21,7 +21,7 @@ WORDS = {
     400: ("We could not read that request", "Go back, reload the page and try once more."),
     403: ("Your role does not allow this", "Ask an admin of your workspace to do it, or to change your role."),
     404: ("There is nothing here", "The address is wrong, or what it showed was deleted."),
-    429: ("No more of this fits", "Wait a moment and try again."),
+    429: ("Too much for now", "Wait a few minutes, then try again."),
     500: (
         "Something went wrong on our side",
         "Nothing was changed. Try again; if it stays, give your operator the reference.",
