@@ -133,7 +133,7 @@ class Installation:
 
     def __init__(self, name: str, address: str = "127.0.0.1", **env: str) -> None:
         self.var = ROOT / "var" / name
-        shutil.rmtree(self.var / "files", ignore_errors=True)
+        shutil.rmtree(self.var, ignore_errors=True)
         self.database, self.inbox, self.customers = Database(self.var, address), Inbox(address), Customers(address)
         self.database.start()
         self.inbox.start()
