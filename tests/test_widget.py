@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -15,6 +16,7 @@ from apps.deliveries.tokens import frame_key, mint_list_token, mint_token, recor
 from apps.monitoring.models import Alert
 from apps.monitoring.watch import check_prediction
 from apps.scoring.models import Score
+from einstein.postgres import moment
 
 HOST = "https://crm.example"
 
@@ -56,8 +58,8 @@ def test_a_token_is_refused_on_another_origin(ask, widget, stored):
 
 def test_a_token_ends_after_five_minutes(ask, widget, stored, monkeypatch):
     token = mint_token(widget, stored.key, HOST)
-    later = tokens.time.time() + tokens.TOKEN_SECONDS + tokens.CLOCK_ALLOWANCE + 1
-    monkeypatch.setattr(tokens.time, "time", lambda: later)
+    later = moment.now() + timedelta(seconds=tokens.TOKEN_SECONDS + tokens.CLOCK_ALLOWANCE + 1)
+    monkeypatch.setattr(moment, "now", lambda: later)
     assert refused(ask(token))
 
 
