@@ -7,11 +7,12 @@ import secrets
 import socket
 from pathlib import Path
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from einstein.environment import Environment
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Environment()
 
 VAR_DIR = Path(env.str("EINSTEIN_VAR", default=str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
@@ -33,6 +34,8 @@ LISTEN_PORT = env.int("EINSTEIN_PORT", default=8000)
 ON_LOOPBACK = LISTEN_HOST in {"127.0.0.1", "localhost", "::1"}
 PUBLIC_URL = env.str("EINSTEIN_PUBLIC_URL", default=f"http://127.0.0.1:{LISTEN_PORT}").rstrip("/")
 SECURE = PUBLIC_URL.startswith("https://")
+# Made here, a secret is known to this machine alone: see einstein.unsafe_settings.
+SECRETS_GIVEN = bool(env.str("EINSTEIN_SECRET_KEY", default="") and env.list("EINSTEIN_SECRET_STORE_KEYS", default=[]))
 SECRET_KEY = env.str("EINSTEIN_SECRET_KEY", default="") or _kept_secret("secret-key")
 # Customers' secrets (einstein.sealed): the first key seals, all of them open.
 SECRET_STORE_KEYS = env.list("EINSTEIN_SECRET_STORE_KEYS", default=[]) or [
@@ -43,7 +46,8 @@ OUTBOUND_ALLOW = env.list("EINSTEIN_OUTBOUND_ALLOW", default=[])
 ALLOWED_HOSTS = env.list("EINSTEIN_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 
 # --- the database: the application's role here, the owner's only for commands that change the schema
-if "DATABASE_URL" in os.environ:
+EMBEDDED_POSTGRES = "DATABASE_URL" not in env.ENVIRON
+if not EMBEDDED_POSTGRES:
     _application_url = env.str("DATABASE_URL")
     _owner_url = env.str("DATABASE_OWNER_URL", default="")
 else:
@@ -56,11 +60,14 @@ DATABASE_ROLE = env.str("EINSTEIN_DATABASE_ROLE", default="application")
 if DATABASE_ROLE == "owner" and not _owner_url:
     raise ImproperlyConfigured("Set DATABASE_OWNER_URL to the role that owns the tables; migrations run as it.")
 DATABASE_URL, DATABASE_OWNER_URL = _application_url, _owner_url
-DATABASES = {"default": environ.Env.db_url_config(_owner_url if DATABASE_ROLE == "owner" else _application_url)}
+DATABASES = {"default": Environment.db_url_config(_owner_url if DATABASE_ROLE == "owner" else _application_url)}
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
-if "EINSTEIN_DATABASE_NAME" in os.environ:
+if "EINSTEIN_DATABASE_NAME" in env.ENVIRON:
     DATABASES["default"]["NAME"] = env.str("EINSTEIN_DATABASE_NAME")
-DATABASES["default"]["CONN_MAX_AGE"] = 60
+# Behind pgbouncer's transaction mode nothing of a session outlives a transaction (docs/decisions/0020); prepared statements are off as it is.
+PGBOUNCER = env.bool("EINSTEIN_PGBOUNCER", default=False)
+DATABASES["default"]["CONN_MAX_AGE"] = 0 if PGBOUNCER else 60
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = PGBOUNCER
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -149,9 +156,8 @@ ACCOUNT_ADAPTER = "apps.workspaces.accounts.AccountAdapter"
 ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE else "http"
-ACCOUNT_RATE_LIMITS = (
-    False if env.bool("EINSTEIN_NO_LOGIN_LIMITS", default=False) else {"login_failed": "10/m/ip,5/5m/key"}
-)
+NO_LOGIN_LIMITS = env.bool("EINSTEIN_NO_LOGIN_LIMITS", default=False)
+ACCOUNT_RATE_LIMITS = False if NO_LOGIN_LIMITS else {"login_failed": "10/m/ip,5/5m/key"}
 MFA_ADAPTER = "apps.workspaces.two_step_secrets.TwoStepAdapter"
 MFA_FORMS = {
     "activate_totp": "apps.workspaces.two_step_forms.SetUpForm",

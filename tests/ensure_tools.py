@@ -1,10 +1,17 @@
-"""Makes sure that what the tests drive is on the machine before they begin: Chromium, MariaDB, psql and faketime. They never skip for want of one."""
+"""Makes sure that what the tests drive is on the machine before they begin, programs of Debian. They never skip for want of one."""
 
 import shutil
 import subprocess
 import sys
 
-PACKAGES = {"chromium": "chromium", "mariadbd": "mariadb-server", "psql": "postgresql-client", "faketime": "faketime"}
+PACKAGES = {
+    "chromium": "chromium",
+    "mariadbd": "mariadb-server",
+    "psql": "postgresql-client",
+    "faketime": "faketime",
+    "pgbouncer": "pgbouncer",
+    "systemd-analyze": "systemd",
+}
 
 
 def main() -> int:

@@ -13,7 +13,8 @@ from tests.conftest import ROOT, VAR
 
 PRODUCTION = {
     "EINSTEIN_PUBLIC_URL": "https://einstein.example", "EINSTEIN_ALLOWED_HOSTS": "einstein.example", "EINSTEIN_BEHIND_PROXY": "true",
-    "EINSTEIN_VAR": str(VAR), "EINSTEIN_STATIC_BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    "EINSTEIN_NO_LOGIN_LIMITS": "0", "EINSTEIN_LOG_LEVEL": "INFO", "EINSTEIN_VAR": str(VAR),
+    "EINSTEIN_STATIC_BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage",
 }  # fmt: skip
 ASK = """
 import json, django

@@ -33,3 +33,9 @@ def test_every_dependency_says_why_it_is_there():
     lines = "".join(path.read_text() for path in ROOT.glob("requirements*.txt"))
     named = re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==", lines, re.MULTILINE)
     assert [name for name in named if name.lower() not in reasons] == []
+
+
+def test_everything_that_a_start_is_refused_for_is_documented():
+    from einstein.unsafe_settings import RULES
+
+    assert [rule.id for rule in RULES if f"`{rule.id}`" not in GUIDE] == []
