@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH_DATA ?= bench/data
 
-.PHONY: run backup restore test lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts bench-ray screenshots clean
+.PHONY: run backup restore test lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts bench-ray screenshots clean migrate
 
 run: .venv/run
 	$(BIN)/python -m einstein run
+
+migrate: .venv/run
+	$(BIN)/python manage.py migrate
 
 backup: .venv/run
 	$(BIN)/python manage.py backup $(or $(TO),backups) --rehearse

@@ -12,5 +12,5 @@ class WorkspacesConfig(AppConfig):
         from apps.workspaces.tenancy import build_walls, grant_to_application
 
         if settings.DATABASE_ROLE == "owner":
-            post_migrate.connect(build_walls, dispatch_uid="build_walls")
-            post_migrate.connect(grant_to_application, dispatch_uid="grant_to_application")
+            post_migrate.connect(build_walls, sender=self, dispatch_uid="build_walls")
+            post_migrate.connect(grant_to_application, sender=self, dispatch_uid="grant_to_application")

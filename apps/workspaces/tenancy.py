@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.apps import apps
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.workspaces.scope import current_workspace_id
@@ -59,33 +59,51 @@ def build_walls(**_: Any) -> None:
     """
     if connection.vendor != "postgresql" or not _migrated(connection):
         return
-    with connection.cursor() as cursor:
-        for model in tenant_models():
-            _build_wall(cursor, model._meta.db_table, "workspace_id")
-        workspace = apps.get_model("workspaces", "Workspace")._meta.db_table
-        membership = apps.get_model("workspaces", "Membership")._meta.db_table
-        _build_wall(cursor, workspace, "id")
-        own = "user_id = NULLIF(current_setting('einstein.person', true), '')::bigint"
-        _policy(cursor, membership, "own_memberships", f"FOR SELECT USING ({own})")
-        _policy(
-            cursor,
-            workspace,
-            "own_workspaces",
-            f"FOR SELECT USING (id IN (SELECT workspace_id FROM {membership} WHERE {own}))",
-        )
+    for model in tenant_models():
+        _build_wall(model._meta.db_table, "workspace_id")
+    workspace = apps.get_model("workspaces", "Workspace")._meta.db_table
+    membership = apps.get_model("workspaces", "Membership")._meta.db_table
+    _build_wall(workspace, "id")
+    own = "user_id = NULLIF(current_setting('einstein.person', true), '')::bigint"
+    _policy(membership, "own_memberships", f"FOR SELECT USING ({own})")
+    _policy(
+        workspace, "own_workspaces", f"FOR SELECT USING (id IN (SELECT workspace_id FROM {membership} WHERE {own}))"
+    )
 
 
-def _build_wall(cursor: Any, table: str, column: str) -> None:
+def _build_wall(table: str, column: str) -> None:
     inside = INSIDE.format(column=column)
-    cursor.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
-    cursor.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
-    _policy(cursor, table, "tenant_wall", f"USING ({inside}) WITH CHECK ({inside})")
-    _policy(cursor, table, "owner_door", "TO CURRENT_USER USING (true) WITH CHECK (true)")
+    _policy(table, "tenant_wall", f"USING ({inside}) WITH CHECK ({inside})")
+    _policy(table, "owner_door", "TO CURRENT_USER USING (true) WITH CHECK (true)")
+    if _ask("SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = %s::regclass", table) is not True:
+        with connection.cursor() as cursor:
+            cursor.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY')
 
 
-def _policy(cursor: Any, table: str, name: str, rule: str) -> None:
-    cursor.execute(f'DROP POLICY IF EXISTS {name} ON "{table}"')
-    cursor.execute(f'CREATE POLICY {name} ON "{table}" {rule}')
+# What stands there now, with what it was made from: any other rule, role or hand that changed it gives another seal.
+SEAL = """
+SELECT md5(concat_ws('|', %s::text, current_user, polcmd, polroles::text, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)))
+FROM pg_policy WHERE polrelid = %s::regclass AND polname = %s
+"""
+SEALED = "SELECT obj_description(oid, 'pg_policy') FROM pg_policy WHERE polrelid = %s::regclass AND polname = %s"
+
+
+def _policy(table: str, name: str, rule: str) -> None:
+    """Make a policy, or leave the one that is there: replacing it would stop whoever reads the table meanwhile."""
+    seal = _ask(SEAL, rule, table, name)
+    if seal is not None and seal == _ask(SEALED, table, name):
+        return
+    with transaction.atomic(), connection.cursor() as cursor:  # at no moment is there a table without its wall
+        cursor.execute(f'DROP POLICY IF EXISTS {name} ON "{table}"')
+        cursor.execute(f'CREATE POLICY {name} ON "{table}" {rule}')
+        cursor.execute(f"COMMENT ON POLICY {name} ON \"{table}\" IS '{_ask(SEAL, rule, table, name)}'")
+
+
+def _ask(question: str, *values: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(question, values)
+        found = cursor.fetchone()
+    return found and found[0]
 
 
 def grant_to_application(**_: Any) -> None:
@@ -95,7 +113,7 @@ def grant_to_application(**_: Any) -> None:
     role = application_role(settings.DATABASE_URL)
     if settings.DATABASE_ROLE != "owner" or not role:
         return
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:  # at no moment may it change what only grows
         name = connection.ops.quote_name(role)
         cursor.execute(f"GRANT USAGE ON SCHEMA public TO {name}")
         cursor.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}")
