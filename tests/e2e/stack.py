@@ -43,9 +43,10 @@ class Inbox:
 
 
 class Stack:
-    """Starts everything with short intervals; `stop` ends it."""
+    """Starts everything with short intervals; `stop` ends it. `root` is where the product's code lies."""
 
-    def __init__(self, name: str, **env: str) -> None:
+    def __init__(self, name: str, root: Path = ROOT, **env: str) -> None:
+        self.root = root
         self.var = ROOT / "var" / name
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
@@ -62,21 +63,27 @@ class Stack:
         shutil.rmtree(self.var / "files", ignore_errors=True)
         lay_into(self.var)
         self.inbox.controller.start()
+        return self.launch(demo)
+
+    def launch(self, demo: bool = False) -> Stack:
         command = [sys.executable, "-m", "einstein", "run", *([] if demo else ["--no-demo"])]
-        self.log = (self.var / "stack.log").open("w")
+        self.log = (self.var / "stack.log").open("a")
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=self.env, stdout=self.log, stderr=self.log, start_new_session=True
+            command, cwd=self.root, env=self.env, stdout=self.log, stderr=self.log, start_new_session=True
         )
         wait_for(lambda: self.answers("/accounts/login/"), 120, "the web server")
         return self
 
     def stop(self) -> None:
+        self.halt()
+        self.inbox.controller.stop()
+
+    def halt(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(40)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.inbox.controller.stop()
 
     def answers(self, path: str) -> bool:
         try:
@@ -105,7 +112,7 @@ class Stack:
         if not hasattr(self, "_urls"):
             out = subprocess.run(
                 [sys.executable, "-c", f"import os; os.environ['DJANGO_SETTINGS_MODULE']='einstein.settings'\n{code}"],
-                cwd=ROOT, env=self.env, capture_output=True, text=True, check=True,
+                cwd=self.root, env=self.env, capture_output=True, text=True, check=True,
             )  # fmt: skip
             self._urls = json.loads(out.stdout.strip().splitlines()[-1])
         return self._urls[0]
@@ -146,7 +153,7 @@ def run_python(stack: Stack, code: str) -> str:
     """Run code inside the product (as the application's role) in a process of its own; returns what it printed."""
     prelude = "import os; os.environ['DJANGO_SETTINGS_MODULE']='einstein.settings'\nimport django; django.setup()\n"
     done = subprocess.run(
-        [sys.executable, "-c", prelude + code], cwd=ROOT, env=stack.env, capture_output=True, text=True
+        [sys.executable, "-c", prelude + code], cwd=stack.root, env=stack.env, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
