@@ -3,10 +3,21 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH_DATA ?= bench/data
 
-.PHONY: run backup restore test lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts bench-ray screenshots clean migrate
+.PHONY: run backup restore test lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts bench-ray screenshots clean migrate web worker clock
 
 run: .venv/run
 	$(BIN)/python -m einstein run
+
+web: .venv/run
+	$(BIN)/python manage.py collectstatic --no-input --verbosity 0
+	$(BIN)/python manage.py web
+
+worker: .venv/run
+	@test -n "$(QUEUES)" || { echo "Say which: make worker QUEUES=interactive, or QUEUES='interactive train'"; exit 2; }
+	@for queue in $(QUEUES); do $(BIN)/python manage.py work $$queue & pids="$$pids $$!"; done; trap "kill $$pids; wait" TERM INT; wait
+
+clock: .venv/run
+	$(BIN)/python manage.py clock
 
 migrate: .venv/run
 	$(BIN)/python manage.py migrate

@@ -6,6 +6,7 @@ A process that dies is started again; Ctrl-C (or SIGTERM) stops all of them in o
 from __future__ import annotations
 
 import io
+import logging
 import os
 import signal
 import socket
@@ -15,7 +16,9 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+logger = logging.getLogger("einstein.serve")
 STOP_SECONDS = 15
+WEB_STOP_SECONDS = 30
 RESTART_PAUSE = 1.0
 PATIENCE_SECONDS = 60
 MANAGE = [sys.executable, "manage.py"]
@@ -51,7 +54,7 @@ def run(demo: bool) -> int:
     django.setup()
     prepare()
     prepared = time.monotonic()
-    print(f"Prepared the database and the files in {prepared - began:.0f} s", flush=True)
+    say(f"Prepared the database and the files in {prepared - began:.0f} s")
     children = _children()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -59,11 +62,21 @@ def run(demo: bool) -> int:
     for child in children:
         child.start()
     if is_served(stop):
-        print(f"Serving pages after {time.monotonic() - prepared:.0f} s", flush=True)
+        say(f"Serving pages after {time.monotonic() - prepared:.0f} s")
     if demo:
         subprocess.Popen([*MANAGE, "demo"], start_new_session=True)
     supervise(children, stop)
     return 0
+
+
+def say(words: str) -> None:
+    """Tell whoever started everything; where machines read along, as one of their lines."""
+    from django.conf import settings
+
+    if settings.LOG_FORMAT == "json":
+        logger.info(words)
+    else:
+        print(words, flush=True)
 
 
 def prepare() -> None:
@@ -100,10 +113,10 @@ def supervise(children: list[Child], stop: threading.Event) -> None:
     while not stop.wait(0.5):
         for child in children:
             if child.is_dead():
-                print(f"{child.name} stopped ({child.process.returncode}); it is started again", flush=True)
+                say(f"{child.name} stopped ({child.process.returncode}); it is started again")
                 time.sleep(RESTART_PAUSE)
                 child.start()
-    print("Stopping", flush=True)
+    say("Stopping")
     for child in children:
         if child.process:
             child.process.send_signal(signal.SIGTERM)
@@ -115,15 +128,23 @@ def supervise(children: list[Child], stop: threading.Event) -> None:
             os.killpg(child.process.pid, signal.SIGKILL)
 
 
+def web_command() -> list[str]:
+    """The web server. Asked to stop, it takes no more connections and ends the requests that it has."""
+    from django.conf import settings
+
+    machines = ["--log-config", str(settings.BASE_DIR / "einstein" / "granian_json.json")]
+    return [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", settings.LISTEN_HOST, "--port", str(settings.LISTEN_PORT),
+        "--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", "--workers-kill-timeout", str(WEB_STOP_SECONDS),
+        *(machines if settings.LOG_FORMAT == "json" else []), "einstein.wsgi:application",
+    ]  # fmt: skip
+
+
 def _children() -> list[Child]:
     from django.conf import settings
 
-    web = [
-        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", settings.LISTEN_HOST, "--port", str(settings.LISTEN_PORT),
-        "--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", "einstein.wsgi:application",
-    ]  # fmt: skip
     return [
-        Child("web", web),
+        Child("web", web_command()),
         *(
             Child(f"workers of the queue {queue}", [*MANAGE, "work", queue], {"Q_CLUSTER_NAME": queue})
             for queue in settings.WORKERS

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import logging
 import os
 import secrets
 import socket
@@ -294,11 +295,18 @@ USE_I18N = True
 USE_THOUSAND_SEPARATOR = False
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
+LOG_FORMAT = env.str("EINSTEIN_LOG_FORMAT", default="line")
+if LOG_FORMAT not in {"line", "json"}:
+    raise ImproperlyConfigured(f"EINSTEIN_LOG_FORMAT is {LOG_FORMAT!r}; it may be line or json.")
+logging.captureWarnings(LOG_FORMAT == "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "einstein.logs.Line", "format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
+        "json": {"()": "einstein.logs.Json"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.str("EINSTEIN_LOG_LEVEL", default="INFO")},
     "loggers": {
         "django-q": {"level": "WARNING", "handlers": ["console"], "propagate": False},

@@ -124,8 +124,9 @@ def _note_failure(message: MessageBase, error: Exception) -> None:
         message.state = "dead"
     else:
         message.due_at = again
+    # Not the server's own words, which name the recipient: they are kept with the message.
     logger.warning(
-        "message %s to its recipient failed (try %s): %s", message.message_id, message.attempts, message.last_error
+        "message %s to its recipient failed (try %s): %s", message.message_id, message.attempts, type(error).__name__
     )
 
 

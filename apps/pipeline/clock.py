@@ -31,6 +31,7 @@ from apps.pipeline.story import (
 from apps.pipeline.usage import measure_usage
 from apps.runs.queue import dispatch_due, recover_expired
 from apps.workspaces.erase import erase_due
+from einstein.logs import about
 
 logger = logging.getLogger("einstein.clock")
 BATCH = 200
@@ -91,11 +92,12 @@ def plan() -> None:
 
 
 def _repeat(name: str, duty: Callable[[], object], pause: float, stop: threading.Event) -> None:
-    while not stop.wait(pause):
-        try:
-            duty()
-        except Exception:
-            logger.exception("the clock's duty %r failed; it goes on", name)
-            close_old_connections()
-            time.sleep(1)
+    with about(duty=name):
+        while not stop.wait(pause):
+            try:
+                duty()
+            except Exception:
+                logger.exception("the clock's duty %r failed; it goes on", name)
+                close_old_connections()
+                time.sleep(1)
     connection.close()

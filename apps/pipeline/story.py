@@ -41,6 +41,7 @@ from apps.scoring.forget import forget_scores
 from apps.scoring.score import newest_run, score_prediction
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
+from einstein.logs import about
 from einstein.ml.errors import DataProblem
 from einstein.postgres import moment
 
@@ -121,6 +122,11 @@ KINDS: dict[str, Callable[[Work], None]] = {
 
 def perform(work: Work) -> None:
     """Do a claimed Run and write how it ended, exactly once."""
+    with about(run=work.run_id, kind=work.kind, workspace=work.workspace_id):
+        _perform(work)
+
+
+def _perform(work: Work) -> None:
     try:
         with heartbeat(work):
             KINDS[work.kind](work)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 from django.conf import settings
@@ -142,7 +143,7 @@ def claim_next(queue: str) -> Work | None:
 def heartbeat(work: Work) -> Iterator[None]:
     """Renew the lease from a thread while the block runs; notice a lost lease and a wish to stop."""
     stop = threading.Event()
-    beat = threading.Thread(target=_beat, args=(work, stop), daemon=True)
+    beat = threading.Thread(target=copy_context().run, args=(_beat, work, stop), daemon=True)
     beat.start()
     try:
         yield

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 
 from django.db import connection, transaction
 
+from einstein.logs import about
+
 _current: ContextVar[int | None] = ContextVar("workspace", default=None)
 
 
@@ -34,7 +36,7 @@ def in_workspace() -> bool:
 @contextmanager
 def workspace_scope(workspace_id: int) -> Iterator[None]:
     """Run the block as one transaction inside one workspace. Scopes nest; the outer one comes back."""
-    with transaction.atomic(), _setting("einstein.workspace", workspace_id):
+    with about(workspace=workspace_id), transaction.atomic(), _setting("einstein.workspace", workspace_id):
         token = _current.set(workspace_id)
         try:
             yield

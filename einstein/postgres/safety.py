@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.management.base import CommandError
 from django.db import connection
 
 QUESTION = """
@@ -37,3 +38,11 @@ def refuse_unsafe_role() -> None:
             "Give DATABASE_URL a plain role, and DATABASE_OWNER_URL the role that owns the tables. "
             "docs/operating.md shows the four commands."
         )
+
+
+def start_safely() -> None:
+    """For commands that run for long: end them with the sentence, without a stack trace."""
+    try:
+        refuse_unsafe_role()
+    except UnsafeDatabaseRole as unsafe:
+        raise CommandError(str(unsafe)) from unsafe

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from einstein.logs import about
+
 logger = logging.getLogger("einstein.errors")
 
 
@@ -17,7 +19,8 @@ class ErrorReference:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.reference = secrets.token_hex(4)
-        response = self.get_response(request)
+        with about(reference=request.reference):
+            response = self.get_response(request)
         response.headers["X-Reference"] = request.reference
         return response
 

@@ -8,12 +8,14 @@ from django.core.management.base import BaseCommand
 
 from apps.pipeline.clock import run_clock
 from apps.runs.die_with_parent import die_with_parent
+from einstein.postgres.safety import start_safely
 
 
 class Command(BaseCommand):
     help = "Hand out due work, run the checks, send the mail. Several may run."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        start_safely()
         die_with_parent()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

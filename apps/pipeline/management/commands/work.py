@@ -14,6 +14,7 @@ from django_q import cluster
 from apps.runs.die_with_parent import die_with_parent
 from apps.runs.drain import host_is_drained
 from apps.runs.lost_lock import Sentinel
+from einstein.postgres.safety import start_safely
 
 LOOKS_EVERY = 1.0
 
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("queue", choices=list(settings.WORKERS))
 
     def handle(self, *args: Any, queue: str, **options: Any) -> None:
+        start_safely()
         if os.environ.get("Q_CLUSTER_NAME") != queue:
             # django-q reads its queue's name when it is imported, which has happened: start over with the name set.
             os.execve(sys.executable, sys.orig_argv, os.environ | {"Q_CLUSTER_NAME": queue})

@@ -1,0 +1,78 @@
+"""The web server as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+import psycopg
+import pytest
+
+from tests.conftest import ROOT
+from tests.e2e.stack import free_port, wait_for
+
+
+@pytest.fixture
+def web(django_db_setup, tmp_path):
+    port = free_port()
+    env = os.environ | {"EINSTEIN_PORT": str(port), "EINSTEIN_LOG_FORMAT": "json", "EINSTEIN_LOG_LEVEL": "INFO"}
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([sys.executable, "manage.py", "web"], cwd=ROOT, env=env, stdout=log, stderr=log)
+    process.base, process.log = f"http://127.0.0.1:{port}", tmp_path / "log"
+    wait_for(lambda: ask(process, "/healthz") == 200, 90, "the web server")
+    yield process
+    process.kill()
+    process.wait()
+
+
+def ask(web, path: str) -> int:
+    try:
+        return urllib.request.urlopen(web.base + path, timeout=60).status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'django_migrations'::regclass"
+
+
+def test_asked_to_stop_it_ends_the_request_it_has_and_takes_no_other(web, settings):
+    answers: list[int] = []
+    asking = threading.Thread(target=lambda: answers.append(ask(web, "/readyz")))
+    with psycopg.connect(settings.DATABASE_OWNER_URL) as owner, psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True) as looking:  # fmt: skip
+        owner.execute("LOCK TABLE django_migrations IN ACCESS EXCLUSIVE MODE")
+        asking.start()
+        wait_for(lambda: looking.execute(WAITING).fetchone(), 30, "the request to wait for the database")
+        web.send_signal(signal.SIGTERM)
+        wait_for(lambda: not listens(web), 10, "the server to take no more connections")
+        assert web.poll() is None and answers == []
+    asking.join(30)
+    assert answers == [200]
+    assert web.wait(30) == 0
+    assert [line for line in web.log.read_text().splitlines() if not isinstance(json.loads(line), dict)] == []
+
+
+def listens(web) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(web.base.rsplit(":", 1)[1]))) == 0
+
+
+def test_a_role_that_could_walk_through_the_walls_starts_nothing(settings):
+    for command in (["web"], ["clock"], ["work", "train"]):
+        env = os.environ | {"DATABASE_URL": settings.DATABASE_OWNER_URL}
+        refused = subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=ROOT, env=env, capture_output=True, text=True
+        )
+        assert (refused.returncode, "owns the tables" in refused.stderr, "Traceback" in refused.stderr) == (
+            1,
+            True,
+            False,
+        )
