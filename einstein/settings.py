@@ -206,7 +206,7 @@ FILE_UPLOAD_TEMP_DIR = str(VAR_DIR / "incoming")
 Path(FILE_UPLOAD_TEMP_DIR).mkdir(parents=True, exist_ok=True)
 STATIC_URL = "/static/"
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # nothing of ours is fetched by other sites' pages but the widget's own addresses
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = Path(env.str("EINSTEIN_STATIC_ROOT", default=str(VAR_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",

@@ -76,3 +76,11 @@ def test_a_role_that_could_walk_through_the_walls_starts_nothing(settings):
             True,
             False,
         )
+
+
+def test_the_health_check_of_a_container_asks_under_the_public_name(web):
+    port = web.base.rsplit(":", 1)[1]
+    probe = [sys.executable, "-m", "einstein.probe"]
+    for public, found in (("http://localhost", 0), ("http://unknown.example", 1)):
+        env = os.environ | {"EINSTEIN_PORT": port, "EINSTEIN_PUBLIC_URL": public}
+        assert subprocess.run(probe, cwd=ROOT, env=env, capture_output=True).returncode == found
