@@ -120,6 +120,11 @@ MIDDLEWARE = [
     "apps.workspaces.middleware.WorkspaceScope",
 ]
 
+# Where traces go: the address of a collector that speaks OTLP over HTTP.
+OTLP_URL = env.str("EINSTEIN_OTLP_URL", default="").rstrip("/")
+if OTLP_URL:
+    MIDDLEWARE.insert(MIDDLEWARE.index("einstein.web.reference.ErrorReference") + 1, "einstein.web.traced.Traced")
+
 ROOT_URLCONF = "einstein.urls"
 WSGI_APPLICATION = "einstein.wsgi.application"
 TEMPLATES = [

@@ -41,6 +41,7 @@ from apps.scoring.forget import forget_scores
 from apps.scoring.score import newest_run, score_prediction
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
+from einstein import traces
 from einstein.logs import about
 from einstein.ml.errors import DataProblem
 from einstein.postgres import moment
@@ -122,8 +123,15 @@ KINDS: dict[str, Callable[[Work], None]] = {
 
 def perform(work: Work) -> None:
     """Do a claimed Run and write how it ended, exactly once."""
-    with about(run=work.run_id, kind=work.kind, workspace=work.workspace_id):
+    facts = {"run": work.run_id, "kind": work.kind, "workspace": work.workspace_id}
+    with (
+        about(**facts),
+        traces.span(work.kind, "CONSUMER", **{f"einstein.{name}": fact for name, fact in facts.items()}) as span,
+    ):
         _perform(work)
+        if work.ended_as in ("", "failed"):
+            traces.failed(span, work.ended_as or "given up")
+        traces.stages(work.stages)
 
 
 def _perform(work: Work) -> None:

@@ -44,9 +44,10 @@ class Work:
         self.run_id, self.lease, self.kind = run.id, run.lease, run.kind
         self.subject_id, self.params = run.subject_id, run.params
         self.created_by_id = run.created_by_id
+        self.ended_as = ""  # until `finish` has written how
         self.lost = threading.Event()
         self.cancel = threading.Event()
-        self._stages: list[dict[str, Any]] = []
+        self.stages: list[dict[str, Any]] = []
         self._untold: dict[str, Any] = {}
         self._told_at = time.monotonic()
         self._telling = threading.Lock()
@@ -62,14 +63,14 @@ class Work:
 
     def stage(self, name: str, detail: str = "") -> None:
         """Begin a stage: the one before is done. The same name again says how far it is."""
-        if self._stages and self._stages[-1]["name"] == name:
-            self._stages[-1] = self._stages[-1] | {"detail": detail}
+        if self.stages and self.stages[-1]["name"] == name:
+            self.stages[-1] = self.stages[-1] | {"detail": detail}
         else:
             now = moment.now().timestamp()
-            if self._stages:
-                self._stages[-1] = {"ended": now} | self._stages[-1]
-            self._stages.append({"name": name, "detail": detail, "started": now})
-        self._tell(stages=list(self._stages))
+            if self.stages:
+                self.stages[-1] = {"ended": now} | self.stages[-1]
+            self.stages.append({"name": name, "detail": detail, "started": now})
+        self._tell(stages=list(self.stages))
 
     def progress(self, **counts: Any) -> None:
         """Replace the Run's progress with real counts."""
@@ -99,13 +100,14 @@ class Work:
             raise Cancelled
 
     def finish(self, state: str, *, error: str = "", outcome: dict[str, Any] | None = None) -> None:
-        if self._stages:
-            self._stages[-1] = {"ended": moment.now().timestamp()} | self._stages[-1]
-        values = self._untold | {"state": state, "error": error, "ended_at": moment.now(), "stages": self._stages}
+        if self.stages:
+            self.stages[-1] = {"ended": moment.now().timestamp()} | self.stages[-1]
+        values = self._untold | {"state": state, "error": error, "ended_at": moment.now(), "stages": self.stages}
         if outcome is not None:
             values["outcome"] = outcome
         with self.fenced():
             Run.objects.filter(id=self.run_id).update(**values)
+        self.ended_as = state
 
     def _tell(self, **values: Any) -> None:
         self.check()
