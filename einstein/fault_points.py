@@ -9,7 +9,7 @@ from pathlib import Path
 SETTING = "EINSTEIN_FAULT_POINTS"  # a folder; the process dies at the first pass of a point whose file lies there
 POINTS = (
     "alert written", "notices planned", "check committed", "notices locked", "message written", "operators told", "mail claimed",
-    "server has said 250", "mail noted",
+    "server has said 250", "mail noted", "old rows gone",
 )  # fmt: skip
 
 

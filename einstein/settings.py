@@ -4,6 +4,7 @@ import base64
 import hashlib
 import logging
 import os
+import re
 import secrets
 import socket
 from pathlib import Path
@@ -202,6 +203,9 @@ BOUNCE_EMAIL = env.str("EINSTEIN_BOUNCE_EMAIL", default=DEFAULT_FROM_EMAIL)  # w
 
 # --- files
 STORAGE_URL = env.str("EINSTEIN_STORAGE_URL", default=str(VAR_DIR / "files"))
+# {kind: days} of what is set; the kinds and their defaults are in apps/pipeline/retention, docs/operating.md lists them
+_KEEP = {name: re.fullmatch(r"EINSTEIN_KEEP_([A-Z_]+)_DAYS", name) for name in sorted(os.environ)}
+KEEP_DAYS = {found[1].lower(): env.int(name) for name, found in _KEEP.items() if found}
 UPLOAD_LIMIT_BYTES = env.int("EINSTEIN_UPLOAD_LIMIT_MB", default=2048) * 1024 * 1024
 UPLOADS_AT_ONCE = env.int("EINSTEIN_UPLOADS_AT_ONCE", default=20)  # of one workspace, waiting or being read
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024

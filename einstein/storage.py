@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import fsspec
 from botocore.exceptions import BotoCoreError
 from django.conf import settings
 from fsspec.implementations.local import LocalFileSystem
+
+from einstein.postgres import moment
 
 
 def key_for(workspace_id: int, *parts: object) -> str:
@@ -108,6 +113,25 @@ def keys_below(key: str) -> list[str]:
     return sorted(f"{key}{name.removeprefix(home)}" for name in found if ".partial-" not in name)
 
 
+def keys_older_than(key: str, age: timedelta) -> list[str]:
+    """The keys of files below a folder that were stored longer ago; also what was left while it was being written. A file without a known time is none."""
+    filesystem, home = _locate(key)
+    with _reaching():
+        found = filesystem.find(home, detail=True) if filesystem.exists(home) else {}
+    limit = moment.now().timestamp() - age.total_seconds()
+    return sorted(f"{key}{name.removeprefix(home)}" for name, facts in found.items() if _stored_at(facts) < limit)
+
+
+def _stored_at(facts: dict[str, Any]) -> float:
+    """Seconds since 1970, by what the store says; the end of time when it does not say."""
+    told = next(
+        (facts[name] for name in ("mtime", "LastModified", "last_modified", "updated") if facts.get(name)), None
+    )
+    if isinstance(told, str):
+        told = datetime.fromisoformat(told)
+    return told.timestamp() if isinstance(told, datetime) else float(told or math.inf)
+
+
 def size_below(key: str) -> int:
     """Bytes of all files below a folder."""
     filesystem, home = _locate(key)
@@ -132,6 +156,8 @@ def free_bytes() -> int:
 
 
 def _locate(key: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    if not key:
+        raise ValueError("a storage key may not be blank: that is the whole store")
     if ".." in key.split("/"):
         raise ValueError(f"a storage key may not climb: {key}")
     # Other processes write too, so what was listed before may not be remembered.

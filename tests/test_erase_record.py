@@ -22,7 +22,7 @@ from apps.pipeline.tasks import perform
 from apps.runs.models import Run
 from apps.scoring.models import Score, ScoringRun
 from apps.workspaces.models import AuditEntry
-from apps.workspaces.tenancy import tenant_models
+from apps.workspaces.tenancy import key_columns, tenant_models
 from einstein import storage
 from tests.conftest import TELCO
 
@@ -124,6 +124,12 @@ def test_an_erased_record_stays_out_when_its_source_sends_it_again(
     assert newest_snapshot(dataset).rows == len(telco) - 1
     assert places_that_name(key, inside.id) == []
     assert Upload.objects.count() == 2
+    speaks_of = {
+        key
+        for model, column in key_columns()
+        for key in model.objects.exclude(**{column: ""}).values_list(column, flat=True)
+    }
+    assert speaks_of <= set(storage.all_keys())  # or no backup could be made any more
 
 
 def test_while_a_file_is_being_read_it_says_so_erases_nothing_and_keeps_the_key_nowhere(client, inside, dataset, owner):

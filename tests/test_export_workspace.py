@@ -6,15 +6,12 @@ import csv
 import io
 import json
 import zipfile
-from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.urls import reverse
-from django.utils import timezone
 
 from apps.datasets.models import Source
-from apps.pipeline.export import remove_old_exports
 from apps.runs.models import Run
 from apps.workspaces.api_keys import create_key
 from apps.workspaces.tenancy import tenant_models
@@ -68,16 +65,6 @@ def test_no_secret_is_in_it(taken):
         if name.startswith("tables/"):
             text = taken.read(name).decode()
             assert not [word for word in ('"sealed"', '"key_hash"', '"token_hash"') if word in text], name
-
-
-def test_it_is_removed_after_a_week(taken, inside):
-    run = Run.objects.get(kind="export")
-    assert remove_old_exports() == 0
-    Run.objects.filter(id=run.id).update(ended_at=timezone.now() - timedelta(days=8))
-    key = run.outcome["key"]
-    assert remove_old_exports() == 1
-    assert key not in storage.all_keys()
-    assert remove_old_exports() == 0
 
 
 def test_only_an_admin_may_take_it(client, inside, join):

@@ -15,10 +15,10 @@ from pathlib import Path, PurePosixPath
 
 import psycopg
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection
 from psycopg import sql
 
-from apps.workspaces.tenancy import tenant_models
+from apps.workspaces.tenancy import key_columns
 from einstein import storage
 from einstein.postgres import moment
 from einstein.postgres.dumps import DumpFailed, dump, restore
@@ -106,13 +106,11 @@ def _counts_behind_walls(url: str) -> dict[str, int]:
 def _referenced(reader: psycopg.Connection) -> set[str]:
     """Every storage key that a row speaks of: the columns that are named for it."""
     found: set[str] = set()
-    for model in tenant_models():
-        for column in model._meta.fields:
-            if isinstance(column, models.CharField) and column.name in {"storage_key", "history_key", "ledger_key"}:
-                query = sql.SQL("SELECT DISTINCT {} FROM {}").format(
-                    sql.Identifier(column.column), sql.Identifier(model._meta.db_table)
-                )
-                found |= {row[0] for row in reader.execute(query) if row[0]}
+    for model, column in key_columns():
+        query = sql.SQL("SELECT DISTINCT {} FROM {}").format(
+            sql.Identifier(column), sql.Identifier(model._meta.db_table)
+        )
+        found |= {row[0] for row in reader.execute(query) if row[0]}
     return found
 
 

@@ -110,14 +110,16 @@ def _set_right(work: Work, snapshot: Snapshot, column: str) -> None:
 
 def _from_what_came(work: Work, dataset: Dataset) -> None:
     """Files as they came cannot be rewritten in every format; what was read of them lies in the snapshots."""
+    kept = (Upload, HeldTable, PushedBatch)
     with workspace_scope(work.workspace_id):
         keys = [
-            *Upload.objects.filter(dataset=dataset).values_list("storage_key", flat=True),
-            *HeldTable.objects.filter(dataset=dataset).values_list("storage_key", flat=True),
-            *PushedBatch.objects.filter(dataset=dataset).values_list("storage_key", flat=True),
+            key for model in kept for key in model.objects.filter(dataset=dataset).values_list("storage_key", flat=True)
         ]
-    for key in keys:
+    for key in filter(None, keys):
         storage.delete(key)
+    with work.fenced():  # after the files: whoever takes over from a killed worker must still know them
+        for model in kept:
+            model.objects.filter(dataset=dataset, storage_key__in=keys).update(storage_key="")
 
 
 def _from_examples(work: Work, dataset: Dataset) -> None:

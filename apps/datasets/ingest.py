@@ -28,6 +28,8 @@ def ingest(work: Work, needed: Iterable[str] = ()) -> Taken:
         report = _read(upload, target)
         taken = take_in(work, upload.dataset_id, Arrived(target, report, upload.filename, upload=upload), needed)
     if taken.left_out:
+        with workspace_scope(work.workspace_id):
+            Upload.objects.filter(id=upload.id).update(storage_key="")
         storage.delete(upload.storage_key)  # it holds what was erased
     return taken
 

@@ -149,6 +149,8 @@ def take_pushed(work: Work, needed: Iterable[str] = ()) -> Taken:
         raise
     _settle(work, batches, "held" if taken.result == "held" else "taken", " ".join(taken.said), taken.number)
     if taken.left_out:  # they hold what was erased
+        with workspace_scope(work.workspace_id):
+            PushedBatch.objects.filter(id__in=[batch.id for batch in batches]).update(storage_key="")
         for batch in batches:
             storage.delete(batch.storage_key)
     return taken

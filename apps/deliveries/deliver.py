@@ -91,8 +91,10 @@ def _next(work: Work) -> Parcel | None:
         sending.attempts += 1
         sending.save(update_fields=["attempts"])
         attempt = Attempt.objects.create(sending=sending, number=sending.attempts)
-        runs = ScoringRun.objects.select_related("version").in_bulk(
-            [sending.facts.get("scoring_run"), sending.facts.get("compared_with")]
+        runs = (
+            ScoringRun.objects.exclude(history_key="")
+            .select_related("version")
+            .in_bulk([sending.facts.get("scoring_run"), sending.facts.get("compared_with")])
         )
         return Parcel(
             work, delivery, sending, attempt, delivery.prediction, delivery.workspace,

@@ -17,7 +17,7 @@ from apps.monitoring.installation import check_installation
 from apps.monitoring.tell import tell_due
 from apps.monitoring.watch import check_due
 from apps.outbox.send import send_due
-from apps.pipeline.export import remove_old_exports
+from apps.pipeline.clean import clean_due, clean_installation
 from apps.pipeline.story import (
     after_failure,
     announce_alert,
@@ -49,7 +49,8 @@ def run_clock(stop: threading.Event) -> None:
         ("mail", send_due, 1.0),
         ("erase", erase_due, 60.0),
         ("usage", measure_usage, 5.0),
-        ("exports", remove_old_exports, 600.0),
+        ("clean", clean_due, 10.0),
+        ("clean installation", clean_installation, 600.0),
     ]
     threads = [
         threading.Thread(target=_repeat, args=(name, duty, pause, stop), name=name) for name, duty, pause in duties

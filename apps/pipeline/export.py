@@ -9,7 +9,6 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 from django.db import connection
@@ -25,7 +24,6 @@ from apps.workspaces.scope import workspace_scope
 from apps.workspaces.tenancy import tenant_models
 from einstein import storage
 
-KEPT = timedelta(days=7)
 FOLDER = "exports"
 SECRETS = ["sealed", "key_hash", "token_hash"]  # passwords of sources and destinations, marks of keys and invitations
 PART = 2000
@@ -38,7 +36,7 @@ files/     every stored file as it is: uploads as they came, snapshots and score
 
 
 def export_workspace(work: Work) -> None:
-    """Write the file and keep it for a week. Safe to run twice: the same Run writes the same place."""
+    """Write the file; it is kept for a while (apps/pipeline/retention/exports.py). Safe to run twice: the same Run writes the same place."""
     _refuse_without_room(work.workspace_id)
     home = storage.key_for(work.workspace_id)
     keys = [key for key in storage.keys_below(home) if not key.startswith(f"{home}/{FOLDER}/")]
@@ -54,19 +52,6 @@ def export_workspace(work: Work) -> None:
         size = path.stat().st_size
     with work.fenced():
         Run.objects.filter(id=work.run_id).update(outcome={"key": target, "bytes": size, "files": len(keys)})
-
-
-def remove_old_exports() -> int:
-    """Remove what was kept for a week; return how many."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT workspace_id, id FROM exports_to_remove(%s)", [KEPT])
-        found = cursor.fetchall()
-    for workspace_id, run_id in found:
-        with workspace_scope(workspace_id):
-            run = Run.objects.select_for_update().get(id=run_id)
-            storage.delete(run.outcome["key"])
-            Run.objects.filter(id=run_id).update(outcome={})
-    return len(found)
 
 
 def forget_exports(work: Work) -> None:

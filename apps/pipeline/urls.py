@@ -5,6 +5,7 @@ from django.urls import path
 from apps.pipeline import usage_views, views
 
 urlpatterns = [
+    path("settings/retention/", views.retention, name="retention"),
     path("settings/export/", views.export, name="export"),
     path("settings/export/<int:run_id>/", views.take_export, name="take_export"),
     path("settings/usage/", usage_views.usage, name="usage"),

@@ -79,7 +79,9 @@ def train(work: Work) -> None:
 def enable(version: ModelVersion, user: User | None) -> None:
     """Make a version the champion; the one before retires. Scoring follows at once."""
     prediction = Prediction.objects.select_for_update().get(id=version.prediction_id)
-    if version.state == "champion":
+    # Locked, because the clean-up removes the files of old ones.
+    version = ModelVersion.objects.select_for_update().get(id=version.id)
+    if version.state == "champion" or version.state == "retired" and not version.storage_key:
         return
     ModelVersion.objects.filter(prediction=prediction, state="champion").update(state="retired")
     ModelVersion.objects.filter(id=version.id).update(state="champion", enabled_at=moment.now())

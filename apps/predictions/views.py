@@ -199,6 +199,11 @@ def enable_version(request: HttpRequest, prediction_id: int, number: int) -> Htt
     if found.state not in {"candidate", "retired", "champion"}:
         messages.error(request, "This version has no model to enable.", extra_tags="bad")
         return redirect("version", request.workspace.slug, prediction_id, number)
+    if not found.storage_key:
+        messages.error(
+            request, "The model of this version was removed, because it is old. Train again.", extra_tags="bad"
+        )
+        return redirect("version", request.workspace.slug, prediction_id, number)
     enable(found, request.user)
     messages.success(request, f"Version {number} is enabled. Its first scores are on their way.", extra_tags="good")
     return redirect("scores", request.workspace.slug, prediction_id)

@@ -22,7 +22,7 @@ class Point(NamedTuple):
 
 def history_of(prediction: Prediction, key: str) -> list[Point]:
     """The record's score in those of the newest 30 runs that hold it, oldest first."""
-    found_runs = ScoringRun.objects.filter(prediction=prediction).select_related("snapshot")
+    found_runs = ScoringRun.objects.filter(prediction=prediction).exclude(history_key="").select_related("snapshot")
     runs = list(found_runs.order_by("-as_of")[:SHOWN_RUNS])
     found = []
     for run in reversed(runs):

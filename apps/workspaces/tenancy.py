@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.apps import apps
@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from apps.workspaces.scope import current_workspace_id
 
 INSIDE = "{column} = NULLIF(current_setting('einstein.workspace', true), '')::bigint"
+KEY_COLUMNS = {"storage_key", "history_key", "ledger_key"}
 
 
 class TenantManager(models.Manager):
@@ -50,6 +51,14 @@ class TenantModel(models.Model):
 
 def tenant_models() -> list[type[models.Model]]:
     return [model for model in apps.get_models() if issubclass(model, TenantModel)]
+
+
+def key_columns() -> Iterator[tuple[type[models.Model], str]]:
+    """Every column that names a stored file, or a folder of them: those that are called so."""
+    for model in tenant_models():
+        for column in model._meta.fields:
+            if isinstance(column, models.CharField) and column.name in KEY_COLUMNS:
+                yield model, column.name
 
 
 def build_walls(**_: Any) -> None:
