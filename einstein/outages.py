@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import psycopg
 from django import db
 
+from einstein import disk
+from einstein.disk import NoRoom
 from einstein.storage import FilesAway
 
 NO_DISK = "The disk of the installation is full."
@@ -40,6 +42,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _sentence(error: BaseException) -> str | None:
+    if isinstance(error, NoRoom):
+        return disk.NO_ROOM
     if isinstance(error, psycopg.errors.DiskFull) or getattr(error, "errno", None) in NO_ROOM:
         return NO_DISK
     if any(word in str(error) for word in FULL_WORDS):

@@ -112,6 +112,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "einstein.web.null_characters.RefuseNullCharacters",
+    "einstein.web.room.RefuseWithoutRoom",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -206,6 +207,7 @@ STORAGE_URL = env.str("EINSTEIN_STORAGE_URL", default=str(VAR_DIR / "files"))
 # {kind: days} of what is set; the kinds and their defaults are in apps/pipeline/retention, docs/operating.md lists them
 _KEEP = {name: re.fullmatch(r"EINSTEIN_KEEP_([A-Z_]+)_DAYS", name) for name in sorted(os.environ)}
 KEEP_DAYS = {found[1].lower(): env.int(name) for name, found in _KEEP.items() if found}
+DISK_FLOOR_BYTES = env.int("EINSTEIN_DISK_FLOOR_MB", default=1024) * 1024 * 1024  # below, nothing new is begun
 UPLOAD_LIMIT_BYTES = env.int("EINSTEIN_UPLOAD_LIMIT_MB", default=2048) * 1024 * 1024
 UPLOADS_AT_ONCE = env.int("EINSTEIN_UPLOADS_AT_ONCE", default=20)  # of one workspace, waiting or being read
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024

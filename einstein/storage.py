@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError
 from django.conf import settings
 from fsspec.implementations.local import LocalFileSystem
 
+from einstein import disk
 from einstein.postgres import moment
 
 
@@ -35,11 +36,16 @@ class FilesAway(OSError):
     """The object storage could not be reached, or refused what it allowed before."""
 
 
-def put(path: Path, key: str) -> str:
-    """Store a local file under `key`, whole or not at all; return its SHA-256."""
+def put(path: Path, key: str, *, to_the_last: bool = False) -> str:
+    """Store a local file under `key`, whole or not at all; return its SHA-256.
+
+    Raises `disk.NoRoom` where that would go below the floor of the disk, unless it may be used `to_the_last`: for what makes room.
+    """
     filesystem, target = _locate(key)
     with _reaching():
         if _is_local(filesystem):
+            if not to_the_last:
+                disk.refuse_without_room(path.stat().st_size)
             _put_locally(path, Path(target))
         else:
             filesystem.put_file(str(path), target)  # object storage shows an object once it is whole
@@ -56,12 +62,12 @@ def _put_locally(path: Path, target: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def put_bytes(content: bytes, key: str) -> None:
+def put_bytes(content: bytes, key: str, *, to_the_last: bool = False) -> None:
     """Store a few bytes under `key`, whole or not at all."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
-        put(Path(file.name), key)
+        put(Path(file.name), key, to_the_last=to_the_last)
 
 
 def put_folder(folder: Path, key: str) -> None:
@@ -96,7 +102,7 @@ def delete(key: str) -> None:
 def probe() -> None:
     """Write a byte and take it away again; raises `OSError` where that cannot be done."""
     key = f"probe/{os.getpid()}"
-    put_bytes(b"1", key)
+    put_bytes(b"1", key, to_the_last=True)
     delete(key)
 
 
@@ -148,11 +154,6 @@ def sha256_of(path: Path) -> str:
 
 def sha256_of_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def free_bytes() -> int:
-    """Free space where local files go."""
-    return shutil.disk_usage(settings.VAR_DIR).free
 
 
 def _locate(key: str) -> tuple[fsspec.AbstractFileSystem, str]:

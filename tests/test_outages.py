@@ -136,7 +136,7 @@ def test_what_a_library_says_of_a_full_disk_is_understood(full_disk):
 
 
 def test_a_file_that_does_not_fit_leaves_nothing_behind(full_disk, settings, tmp_path_factory):
-    settings.STORAGE_URL = str(full_disk)
+    settings.STORAGE_URL, settings.DISK_FLOOR_BYTES = str(full_disk), -(2**40)  # it really fills
     big = tmp_path_factory.mktemp("big") / "big.bin"
     big.write_bytes(b"x" * 1_000_000)
     storage.put_bytes(b"before", KEY)

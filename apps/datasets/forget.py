@@ -66,7 +66,7 @@ def rewritten(storage_key: str, column: str, key: str) -> bool:
         target = Path(folder) / "rest.parquet"
         gone = without(path, column, is_key(key), target)
         if gone:
-            storage.put(target, storage_key)
+            storage.put(target, storage_key, to_the_last=True)
         return bool(gone)
 
 

@@ -15,7 +15,7 @@ from apps.runs.queue import enqueue
 from apps.workspaces import audit
 from apps.workspaces.models import User
 from apps.workspaces.scope import current_workspace_id
-from einstein import storage
+from einstein import disk, storage
 
 KNOWN_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".xlsx", ".xlsm", ".xls", ".ods", ".json", ".jsonl", ".ndjson", ".parquet", ".pq",
                  ".gz", ".zip")  # fmt: skip
@@ -71,7 +71,7 @@ def _refuse_unfit(file: UploadedFile) -> None:
         )
     if not (file.name or "").lower().endswith(KNOWN_ENDINGS):
         raise UploadRefused(f"{file.name} is not a table we know. Send CSV, TSV, Excel, JSON lines or Parquet.")
-    if storage.free_bytes() < 3 * file.size + 200 * 1024**2:
+    if not disk.has_room(3 * file.size):
         raise UploadRefused("There is no room for this file right now. Your operator has to free disk space.")
 
 

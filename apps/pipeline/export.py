@@ -22,7 +22,7 @@ from apps.scoring.export import harmless_row
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
 from apps.workspaces.tenancy import tenant_models
-from einstein import storage
+from einstein import disk, storage
 
 FOLDER = "exports"
 SECRETS = ["sealed", "key_hash", "token_hash"]  # passwords of sources and destinations, marks of keys and invitations
@@ -137,5 +137,5 @@ def _plain(name: str) -> str:
 def _refuse_without_room(workspace_id: int) -> None:
     """Raises `WorkFailed` when the disk would not hold the file twice."""
     size = storage.size_below(storage.key_for(workspace_id))
-    if 2 * size > storage.free_bytes():
+    if not disk.has_room(2 * size):
         raise WorkFailed("There is not enough room on the disk for the file. Ask your operator.")

@@ -41,7 +41,7 @@ from apps.scoring.forget import forget_scores
 from apps.scoring.score import newest_run, score_prediction
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
-from einstein import traces
+from einstein import disk, traces
 from einstein.logs import about
 from einstein.ml.errors import DataProblem
 from einstein.postgres import moment
@@ -120,6 +120,8 @@ KINDS: dict[str, Callable[[Work], None]] = {
     "dry_run": dry_run, "push": read_pushed, "enrich": read_related, "forget": forget_record, "export": export_workspace,
 }  # fmt: skip
 
+NEEDS_NO_ROOM = {"forget", "deliver", "dry_run"}
+
 
 def perform(work: Work) -> None:
     """Do a claimed Run and write how it ended, exactly once."""
@@ -137,6 +139,8 @@ def perform(work: Work) -> None:
 def _perform(work: Work) -> None:
     try:
         with heartbeat(work):
+            if work.kind not in NEEDS_NO_ROOM:
+                disk.refuse_without_room()
             KINDS[work.kind](work)
         work.finish("succeeded")
     except LeaseLost:

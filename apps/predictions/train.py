@@ -26,7 +26,7 @@ from apps.workspaces import audit
 from apps.workspaces.models import User
 from apps.workspaces.quotas import require
 from apps.workspaces.scope import workspace_scope
-from einstein import storage
+from einstein import disk, storage
 from einstein.ml.artifact import read_facts
 from einstein.ml.request import AUTO_LARGE, TrainRequest
 from einstein.postgres import moment
@@ -37,7 +37,8 @@ LONGEST = 5.5 * 3600  # the task queue ends its worker after six hours
 
 
 def start_training(prediction: Prediction, user: User | None) -> tuple[ModelVersion, Run]:
-    """Begin a new version, or return the one that is being trained. Raises `QuotaReached`."""
+    """Begin a new version, or return the one that is being trained. Raises `QuotaReached` and `disk.NoRoom`."""
+    disk.refuse_without_room()
     Prediction.objects.select_for_update().get(id=prediction.id)
     running = ModelVersion.objects.filter(prediction=prediction, state="training").first()
     if running is None:

@@ -45,6 +45,10 @@ def error_page(request: HttpRequest, status: int, detail: str = "", code: str = 
             "reference": reference,
         }
         return JsonResponse(body, status=status, content_type="application/problem+json")
+    if (
+        request.headers.get("X-Requested-With") == "XMLHttpRequest"
+    ):  # the page that sends a file shows the sentence beside it
+        return JsonResponse({"error": detail or advice}, status=status)
     context = {"title": title, "advice": detail or advice, "status": status, "reference": reference}
     if status == 503:  # the frame of a page would ask the database
         return HttpResponse(render_to_string("error.html", context), status=status)
