@@ -138,6 +138,13 @@ def _stored_at(facts: dict[str, Any]) -> float:
     return told.timestamp() if isinstance(told, datetime) else float(told or math.inf)
 
 
+def sizes() -> Iterator[tuple[str, int]]:
+    """Every stored file's key with its bytes."""
+    filesystem, home = _locate("w")
+    found = filesystem.find(home, detail=True) if filesystem.exists(home) else {}
+    yield from ((f"w{name.removeprefix(home)}", facts["size"]) for name, facts in found.items())
+
+
 def size_below(key: str) -> int:
     """Bytes of all files below a folder."""
     filesystem, home = _locate(key)

@@ -200,6 +200,14 @@ class OperatorIncident(models.Model):
         ]
 
 
+class DiskDay(models.Model):
+    """How full the disks were on one day: `places` {what lies there: [free, total]} and `kinds` {what takes the room: bytes}."""
+
+    day = models.DateField(primary_key=True)
+    places = models.JSONField(default=dict)
+    kinds = models.JSONField(default=dict)
+
+
 class Pulse(models.Model):
     """When each part of the installation last showed a sign of life; the web process looks whether the clock still does."""
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import close_old_connections, connection
 
+from apps.monitoring.disk import note_today
 from apps.monitoring.installation import check_installation
 from apps.monitoring.tell import tell_due
 from apps.monitoring.watch import check_due
@@ -49,6 +50,7 @@ def run_clock(stop: threading.Event) -> None:
         ("mail", send_due, 1.0),
         ("erase", erase_due, 60.0),
         ("usage", measure_usage, 5.0),
+        ("disk", note_today, 60.0),
         ("clean", clean_due, 10.0),
         ("clean installation", clean_installation, 600.0),
     ]

@@ -66,3 +66,11 @@ def next_run(scored, owner, perform_runs, tmp_path):
         return Look.objects.order_by("-at", "-id").first()
 
     return run
+
+
+@pytest.fixture
+def operator(make_user):
+    user = make_user("operator@einstein.example")
+    user.is_staff = True
+    user.save()
+    return user

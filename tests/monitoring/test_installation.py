@@ -16,14 +16,6 @@ from tests.conftest import ROOT
 
 
 @pytest.fixture
-def operator(make_user):
-    user = make_user("operator@einstein.example")
-    user.is_staff = True
-    user.save()
-    return user
-
-
-@pytest.fixture
 def late(scored, settings):
     """A run that no worker picks up."""
     settings.GROUPING_SECONDS = 0
