@@ -48,8 +48,8 @@ def places() -> dict[str, Path]:
     disks: dict[int, str] = {}
     for name, path in found.items():
         if path is not None:
-            disks.setdefault(_there(path).stat().st_dev, name)
-    return {name: _there(found[name]) for name in disks.values()}  # type: ignore[arg-type]
+            disks.setdefault(nearest(path).stat().st_dev, name)
+    return {name: nearest(found[name]) for name in disks.values()}  # type: ignore[arg-type]
 
 
 def spaces() -> dict[str, Space]:
@@ -80,6 +80,6 @@ def refuse_without_room(size: int = 0) -> None:
         raise NoRoom
 
 
-def _there(path: Path) -> Path:
+def nearest(path: Path) -> Path:
     """The path, or the nearest folder above that exists."""
     return next((one for one in (path, *path.parents) if one.exists()), Path("/"))

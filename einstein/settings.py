@@ -208,6 +208,8 @@ STORAGE_URL = env.str("EINSTEIN_STORAGE_URL", default=str(VAR_DIR / "files"))
 _KEEP = {name: re.fullmatch(r"EINSTEIN_KEEP_([A-Z_]+)_DAYS", name) for name in sorted(os.environ)}
 KEEP_DAYS = {found[1].lower(): env.int(name) for name, found in _KEEP.items() if found}
 DISK_FLOOR_BYTES = env.int("EINSTEIN_DISK_FLOOR_MB", default=1024) * 1024 * 1024  # below, nothing new is begun
+BACKUP_FOLDER = env.str("EINSTEIN_BACKUP_FOLDER", default="")  # where the clock puts backups; none without it
+BACKUP_HOURS = env.int("EINSTEIN_BACKUP_HOURS", default=24)
 UPLOAD_LIMIT_BYTES = env.int("EINSTEIN_UPLOAD_LIMIT_MB", default=2048) * 1024 * 1024
 UPLOADS_AT_ONCE = env.int("EINSTEIN_UPLOADS_AT_ONCE", default=20)  # of one workspace, waiting or being read
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024

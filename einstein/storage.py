@@ -141,7 +141,8 @@ def _stored_at(facts: dict[str, Any]) -> float:
 def sizes() -> Iterator[tuple[str, int]]:
     """Every stored file's key with its bytes."""
     filesystem, home = _locate("w")
-    found = filesystem.find(home, detail=True) if filesystem.exists(home) else {}
+    with _reaching():
+        found = filesystem.find(home, detail=True) if filesystem.exists(home) else {}
     yield from ((f"w{name.removeprefix(home)}", facts["size"]) for name, facts in found.items())
 
 

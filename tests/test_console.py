@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from apps.console import health
 from apps.monitoring.installation import CLOCK
-from apps.monitoring.models import OperatorIncident, Pulse
+from apps.monitoring.models import DiskDay, OperatorIncident, Pulse, ScheduledBackup
 from apps.runs.models import Run
 from apps.workspaces.scope import workspace_scope
 
@@ -123,3 +123,45 @@ def test_metrics_are_for_who_has_the_token(client, settings, living_clock, works
     assert all(
         re.fullmatch(r'# (HELP|TYPE) einstein_\w+ .+|einstein_\w+(\{of="[\w-]+"\})? [\d.e+-]+', line) for line in lines
     )
+
+
+@pytest.fixture
+def filling(db, living_clock, monkeypatch):
+    """Ten days on which a disk of 100 GB filled by 2 GB a day; 30 GB are left."""
+    from apps.monitoring import disk
+    from einstein.disk import Space
+
+    monkeypatch.setattr(disk.disk, "spaces", lambda: {"files": Space(30 * 10**9, 100 * 10**9)})
+    for back in range(10):
+        places = {"files": [(30 + 2 * back) * 10**9, 100 * 10**9]}
+        kinds = {"uploads": 5 * 10**9, "database": 10**9}
+        DiskDay.objects.create(day=timezone.now().date() - timedelta(days=back), places=places, kinds=kinds)
+
+
+def test_the_room_that_is_left_is_told_with_when_it_ends_and_what_takes_it(operator, filling):
+    page = operator.get("/console/").content.decode()
+    assert "At this rate the disk is full in about 15 days (between 15 and 15)." in page
+    assert "1.9\xa0GB more a day" in page and "Files as they came" in page
+
+
+def test_backups_are_shown_with_what_went_wrong(operator, living_clock, settings, tmp_path):
+    page = operator.get("/console/").content.decode()
+    assert "The clock makes none. Set EINSTEIN_BACKUP_FOLDER" in page
+    settings.BACKUP_FOLDER = str(tmp_path)
+    ScheduledBackup.objects.create(ended_at=timezone.now(), folder="x", rows=1234, files=5, bytes=10)
+    ScheduledBackup.objects.create(ended_at=timezone.now(), problem="The disk is full.")
+    page = operator.get("/console/").content.decode()
+    assert "Comes back whole" in page and "1,234" in page and "The disk is full." in page
+    assert "They lie on the same disk as the data." in page
+
+
+def test_metrics_hold_the_disk_and_the_age_of_the_last_backup(client, settings, filling, tmp_path):
+    settings.METRICS_TOKEN, settings.BACKUP_FOLDER = "a long token", str(tmp_path)
+    ScheduledBackup.objects.create(ended_at=timezone.now(), started_at=timezone.now() - timedelta(hours=2))
+    lines = client.get("/metrics", headers={"Authorization": "Bearer a long token"}).content.decode().splitlines()
+    assert (
+        'einstein_disk_free_bytes{of="files"} 3e+10' in lines and 'einstein_stored_bytes{of="uploads"} 5e+09' in lines
+    )
+    assert 'einstein_disk_full_in_days{of="files"} 15' in lines
+    age = next(float(line.split()[1]) for line in lines if line.startswith("einstein_backup_age_seconds"))
+    assert age == pytest.approx(7200, abs=60)

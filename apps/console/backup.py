@@ -22,6 +22,7 @@ from apps.workspaces.tenancy import key_columns
 from einstein import storage
 from einstein.postgres import moment
 from einstein.postgres.dumps import DumpFailed, dump, restore
+from einstein.postgres.file_lock import files_stay
 
 FORMAT = 1
 FACTS, DATABASE, FILES = "backup.json", "database.dump", "files"
@@ -51,7 +52,7 @@ def back_up(folder: Path) -> Path:
     name = f"einstein-{moment.now():%Y%m%d-%H%M%S}"
     target, partial = folder / name, folder / f".{name}.partial-{secrets.token_hex(3)}"
     try:
-        with _in_words():
+        with _in_words(), files_stay(settings.DATABASE_OWNER_URL):
             folder.mkdir(parents=True, exist_ok=True)
             for _ in range(TRIES):
                 shutil.rmtree(partial, ignore_errors=True)

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from apps.console.fleet import fleet
+from apps.console.room import room
 from einstein import storage
 
 HELP = {
@@ -27,6 +28,11 @@ HELP = {
     "mail_waiting": "e-mails that wait to be sent",
     "mail_given_up_day": "e-mails given up within a day",
     "deliveries_waiting": "deliveries that wait, by state",
+    "disk_free_bytes": "free space, by what lies on the disk",
+    "disk_total_bytes": "size, by what lies on the disk",
+    "disk_full_in_days": "days until a disk is full at this rate, where that is within two years",
+    "stored_bytes": "what takes the room, by kind, as of today",
+    "backup_age_seconds": "how long ago the last good backup was begun",
 }
 
 
@@ -86,12 +92,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not settings.METRICS_TOKEN or not secrets.compare_digest(given.encode(), wanted.encode()):
         raise Http404
     found = fleet()
+    figures = found.figures | room().figures
     lines = []
     for name, words in HELP.items():
         lines += [f"# HELP einstein_{name} {words}", f"# TYPE einstein_{name} gauge"]
         lines += [
             f'einstein_{name}{{of="{label}"}} {value:g}' if label else f"einstein_{name} {value:g}"
-            for label, value in sorted(found.figures.get(name, {}).items())
+            for label, value in sorted(figures.get(name, {}).items())
         ]
     lines += [
         "# HELP einstein_clock_lives whether the clock has shown a sign of life lately",

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 
 from apps.console.failures import failed_groups, failing_runs
 from apps.console.fleet import fleet
+from apps.console.room import room
 from apps.datasets.models import Dataset
 from apps.monitoring.queries import live_incidents
 from apps.outbox.models import KeptMail
@@ -27,7 +28,7 @@ CAUSES_SHOWN, FAILING_SHOWN = 10, 10
 def fleet_health(request: HttpRequest) -> HttpResponse:
     """How the installation does: worst first, in counts, without anybody's records."""
     context = {
-        "section": "console", "tab": "now", "fleet": fleet(whole=True), "groups": failed_groups()[:CAUSES_SHOWN],
+        "section": "console", "tab": "now", "fleet": fleet(whole=True), "room": room(), "groups": failed_groups()[:CAUSES_SHOWN],
         "failing": failing_runs(FAILING_SHOWN), "drains": list(Drain.objects.order_by("since")),
     }  # fmt: skip
     return render(request, "console/fleet.html", context)

@@ -208,6 +208,23 @@ class DiskDay(models.Model):
     kinds = models.JSONField(default=dict)
 
 
+class ScheduledBackup(models.Model):
+    """One backup that the clock made and rehearsed. Without `ended_at` it is being made, or broke off with its clock."""
+
+    started_at = moment.MomentField(default=moment.now, db_index=True)
+    ended_at = models.DateTimeField(null=True)
+    folder = models.CharField(max_length=500, blank=True)
+    bytes = models.BigIntegerField(default=0)
+    rows = models.BigIntegerField(default=0)
+    files = models.BigIntegerField(default=0)
+    problem = models.TextField(blank=True)
+    removed_at = models.DateTimeField(null=True)
+
+    @property
+    def is_good(self) -> bool:
+        return self.ended_at is not None and not self.problem
+
+
 class Pulse(models.Model):
     """When each part of the installation last showed a sign of life; the web process looks whether the clock still does."""
 

@@ -22,6 +22,7 @@ from apps.workspaces import audit
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
 from einstein.fault_points import fault_point
+from einstein.postgres.file_lock import files_may_go
 
 logger = logging.getLogger("einstein.clean")
 AT_ONCE = 20  # workspaces a tick
@@ -30,16 +31,21 @@ SWEPT_EVERY = timedelta(days=1)
 
 
 def clean_due() -> int:
-    """Clean the workspaces whose hour has come; return how many."""
+    """Clean the workspaces whose hour has come; return how many. While a backup is made all files stay."""
+    with files_may_go() as may:
+        claimed = _claimed() if may else []
+        for workspace_id in claimed:
+            try:
+                clean_workspace(workspace_id)
+            except Exception:  # the others' hour has come too; this one comes again in an hour
+                logger.exception("workspace %s could not be cleaned", workspace_id)
+    return len(claimed)
+
+
+def _claimed() -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT workspace_id FROM claim_cleaning(%s)", [AT_ONCE])
-        claimed = [row[0] for row in cursor.fetchall()]
-    for workspace_id in claimed:
-        try:
-            clean_workspace(workspace_id)
-        except Exception:  # the others' hour has come too; this one comes again in an hour
-            logger.exception("workspace %s could not be cleaned", workspace_id)
-    return len(claimed)
+        return [row[0] for row in cursor.fetchall()]
 
 
 def clean_workspace(workspace_id: int) -> dict[str, int]:

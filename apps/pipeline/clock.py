@@ -9,9 +9,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 
+from django.apps import apps
 from django.conf import settings
 from django.db import close_old_connections, connection
+from django.utils.module_loading import module_has_submodule
 
 from apps.monitoring.disk import note_today
 from apps.monitoring.installation import check_installation
@@ -36,11 +39,12 @@ from einstein.logs import about
 
 logger = logging.getLogger("einstein.clock")
 BATCH = 200
+Duty = tuple[str, Callable[[], object], float]  # its name, what is done, seconds of pause
 
 
 def run_clock(stop: threading.Event) -> None:
     """Run every duty in a thread of its own until `stop`: a slow mail server delays no dispatch."""
-    duties: list[tuple[str, Callable[[], object], float]] = [
+    duties: list[Duty] = [
         ("dispatch", hand_out, 0.3),
         ("recover", take_back, 2.0),
         ("plan", plan, 1.0),
@@ -55,12 +59,20 @@ def run_clock(stop: threading.Event) -> None:
         ("clean installation", clean_installation, 600.0),
     ]
     threads = [
-        threading.Thread(target=_repeat, args=(name, duty, pause, stop), name=name) for name, duty, pause in duties
+        threading.Thread(target=_repeat, args=(name, duty, pause, stop), name=name)
+        for name, duty, pause in [*duties, *duties_above()]
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def duties_above() -> list[Duty]:
+    """Duties of rooms above this one: the module `duties` of an app is found there and imported nowhere else."""
+    rooms = [config for config in apps.get_app_configs() if config.name.startswith("apps.")]
+    found = [import_module(f"{room.name}.duties") for room in rooms if module_has_submodule(room.module, "duties")]
+    return [duty for module in found for duty in module.DUTIES]
 
 
 def hand_out() -> None:

@@ -12,6 +12,7 @@ import lucide
 from django import template
 from django.http import HttpRequest
 from django.template.context import Context
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -281,3 +282,9 @@ def event_words(event: str) -> str:
     """What set a sending off."""
     known = {"run.finished": "A scoring has finished", "alert.opened": "An alert was opened", "undo": "Undo"}
     return known.get(event, "Scores")
+
+
+@register.filter
+def growth(a_day: float) -> str:
+    """Bytes a day: "12.0 MB more a day", "3.0 GB less a day"."""
+    return f"{filesizeformat(abs(a_day))} {'less' if a_day < 0 else 'more'} a day"
