@@ -39,3 +39,14 @@ def test_everything_that_a_start_is_refused_for_is_documented():
     from einstein.unsafe_settings import RULES
 
     assert [rule.id for rule in RULES if f"`{rule.id}`" not in GUIDE] == []
+
+
+def test_every_kind_that_is_kept_for_a_time_is_documented_with_its_days():
+    from apps.pipeline.retention import registry
+
+    rows = [
+        f"| `{kind.setting}` | {kind.title[0].lower()}{kind.title[1:]} | {kind.days} | {kind.least} |"
+        for kind in registry().values()
+    ]
+    assert len(rows) > 15
+    assert [row for row in rows if row not in GUIDE] == []

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from apps.pipeline.models import Retention
 from apps.pipeline.retention import Kind, registry
-from apps.pipeline.sweep import sweep
+from apps.pipeline.sweep import sweep, sweep_incoming
 from apps.workspaces import audit
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
@@ -64,6 +64,7 @@ def clean_workspace(workspace_id: int) -> dict[str, int]:
 
 def clean_installation() -> dict[str, int]:
     """The same of what belongs to no workspace."""
+    sweep_incoming()
     return {kind.name: remove_some(kind, kind.kept) for kind in registry().values() if not kind.inside}
 
 

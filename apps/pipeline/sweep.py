@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
+from django.conf import settings
 from django.db import connection
 
 from apps.outbox.models import Sending
@@ -35,6 +37,15 @@ def sweep(workspace_id: int) -> int:
     if lost:
         logger.warning("workspace %s: %s files that nothing speaks of were removed", workspace_id, len(lost))
     return len(lost)
+
+
+def sweep_incoming() -> int:
+    """Remove uploads that a killed web process left on their way, on this machine; return how many."""
+    limit = time.time() - YOUNGEST.total_seconds()
+    left = [path for path in Path(settings.FILE_UPLOAD_TEMP_DIR).iterdir() if path.stat().st_mtime < limit]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
 
 
 def named(workspace_id: int) -> set[str]:

@@ -45,7 +45,7 @@ INSIDE = {
     "wizard-fields": "predictions/{p}/wizard/fields/", "wizard-schedule": "predictions/{p}/wizard/schedule/",
     "wizard-review": "predictions/{p}/wizard/review/", "alerts": "alerts/", "alert": "alerts/{a}/", "health": "health/",
     "field-records": "predictions/{p}/monitoring/field/?name=MonthlyCharges", "alert-settings": "predictions/{p}/monitoring/settings/", "periods": "predictions/{p}/monitoring/compare/", "people": "settings/", "keys": "settings/keys/",
-    "activity": "settings/audit/", "workspace": "settings/workspace/", "export": "settings/export/", "usage": "settings/usage/", "not-found": "nothing/",
+    "activity": "settings/audit/", "workspace": "settings/workspace/", "export": "settings/export/", "usage": "settings/usage/", "retention": "settings/retention/", "not-found": "nothing/",
 }  # fmt: skip
 DRAWN = "document.fonts.status == 'loaded' && [...document.querySelectorAll('[data-figure]')].every(chart => chart.querySelector('.main-svg'))"
 WIDTHS, SCHEMES = (1280, 360), ("light", "dark")

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from apps.outbox.models import Sending
-from apps.pipeline.sweep import sweep
+from apps.pipeline.sweep import sweep, sweep_incoming
 from apps.runs.models import Run
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
@@ -89,3 +89,12 @@ def test_a_blank_key_never_means_the_whole_store(inside, stored):
     with pytest.raises(ValueError, match="blank"):
         storage.delete("")
     assert storage.keys_older_than(storage.key_for(inside.id), timedelta(0))
+
+
+def test_uploads_that_a_killed_web_process_left_go_after_a_day(settings, tmp_path):
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+    for name, days in (("old.upload", 2), ("new.upload", 0)):
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (time.time() - days * 86400,) * 2)
+    assert sweep_incoming() == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["new.upload"]
