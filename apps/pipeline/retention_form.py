@@ -18,6 +18,7 @@ from apps.pipeline.retention import Kind, registry
 from apps.workspaces import audit
 from apps.workspaces.models import User
 from apps.workspaces.scope import current_workspace_id
+from einstein.web.templatetags.words import plural
 
 MOST_COUNTED = 10_000  # rows of a kind; more are told as "more than"
 
@@ -43,7 +44,7 @@ class RetentionForm(forms.Form):
         for kind in kinds():
             field = forms.IntegerField(required=False, label=kind.title)
             field.validators += [
-                MinValueValidator(kind.least, f"Keep it for {kind.least} days or more."),
+                MinValueValidator(kind.least, f"Keep it for {kind.least} {plural('day', kind.least)} or more."),
                 MaxValueValidator(kind.kept, f"This installation keeps it for {kind.kept} days at most."),
             ]
             field.error_messages["invalid"] = "Give a whole number of days."

@@ -56,7 +56,7 @@ def test_shorter_days_are_kept_told_in_the_log_and_followed(client, page, datase
     [
         ({"uploads": "91"}, "This installation keeps it for 90 days at most."),
         ({"audit": "30"}, "Keep it for 365 days or more."),
-        ({"uploads": "0"}, "Keep it for 1 days or more."),
+        ({"uploads": "0"}, "Keep it for 1 day or more."),
         ({"uploads": "ten"}, "Give a whole number of days."),
         ({"uploads": "9" * 30}, "This installation keeps it for 90 days at most."),
     ],
