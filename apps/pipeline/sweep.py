@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +14,7 @@ from apps.runs.models import Run
 from apps.workspaces.scope import workspace_scope
 from apps.workspaces.tenancy import TenantModel, key_columns
 from einstein import storage
+from einstein.postgres import moment
 
 logger = logging.getLogger("einstein.clean")
 YOUNGEST = timedelta(
@@ -41,7 +41,7 @@ def sweep(workspace_id: int) -> int:
 
 def sweep_incoming() -> int:
     """Remove uploads that a killed web process left on their way, on this machine; return how many."""
-    limit = time.time() - YOUNGEST.total_seconds()
+    limit = moment.now().timestamp() - YOUNGEST.total_seconds()
     left = [path for path in Path(settings.FILE_UPLOAD_TEMP_DIR).iterdir() if path.stat().st_mtime < limit]
     for path in left:
         path.unlink(missing_ok=True)

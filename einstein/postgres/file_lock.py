@@ -33,4 +33,7 @@ def files_stay(url: str) -> Iterator[None]:
     """Wait for whatever tidies up, and keep it from beginning."""
     with psycopg.connect(url, autocommit=True) as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", [KEY])
-        yield
+        try:
+            yield
+        finally:
+            holder.execute("SELECT pg_advisory_unlock(%s)", [KEY])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import F, QuerySet
+from django.db.models import DateTimeField, QuerySet
 from django.db.models.functions import Coalesce
 
 from apps.outbox.models import Message
@@ -11,7 +11,9 @@ from apps.pipeline.retention import Kind, before
 
 def ended_before(days: int) -> QuerySet:
     """E-mails that ended so many days ago."""
-    ended = Message.objects.filter(state__in=["sent", "dead"]).annotate(ended=Coalesce(F("sent_at"), F("created_at")))
+    ended = Message.objects.filter(state__in=["sent", "dead"]).annotate(
+        ended=Coalesce("sent_at", "created_at", output_field=DateTimeField())
+    )
     return ended.filter(ended__lt=before(days)).order_by("id")
 
 

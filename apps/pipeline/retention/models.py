@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, DateTimeField, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from apps.pipeline.retention import Kind, before
@@ -19,7 +19,8 @@ def due(days: int) -> QuerySet:
     later = ModelVersion.objects.filter(prediction_id=OuterRef("prediction_id"), number__gt=OuterRef("number"))
     counted = later.filter(state__in=IDLE).exclude(storage_key="").order_by().values("prediction_id")
     newer = Coalesce(Subquery(counted.annotate(n=Count("id")).values("n"), output_field=IntegerField()), 0)
-    stood, on_show = Coalesce("enabled_at", "created_at"), Score.objects.filter(version=OuterRef("id"))
+    stood = Coalesce("enabled_at", "created_at", output_field=DateTimeField())
+    on_show = Score.objects.filter(version=OuterRef("id"))
     return (
         idle.annotate(newer=newer, stood=stood)
         .filter(Q(state="retired") | Exists(later.filter(state="champion")), newer__gte=LAST, stood__lt=before(days))
