@@ -143,7 +143,11 @@ def test_a_disk_that_is_full_for_a_while(fleet, installation, broken, tmp_path):
     files = installation.var / "files"
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(tmp_path)], check=True)
     shutil.copytree(files, tmp_path / "files")
-    settings = {"EINSTEIN_STORAGE_URL": str(tmp_path / "files"), "TMPDIR": str(tmp_path), "EINSTEIN_DISK_FLOOR_MB": "-1024"}  # it really fills
+    settings = {
+        "EINSTEIN_STORAGE_URL": str(tmp_path / "files"),
+        "TMPDIR": str(tmp_path),
+        "EINSTEIN_DISK_FLOOR_MB": "-1024",
+    }  # it really fills
     small = installation.host("small", **settings).start()
     try:
         up(small)
