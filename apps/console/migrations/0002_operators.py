@@ -2,7 +2,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from apps.workspaces.doors import RUNNING, door
+from apps.workspaces.doors import door, running
 
 # Failed, or handed back during an outage and tried again later. A sentence leaves these two doors masked or whole: it is compared with the known causes, and not shown.
 FAILED = """
@@ -53,7 +53,7 @@ SELECT 'ended_minute', floor(extract(epoch FROM now() - ended_at) / 60)::text, c
  WHERE ended_at > now() - interval '1 hour' AND state <> 'cancelled' GROUP BY 2
 """
 # As before, but what an operator has paused does not wait.
-WAITS = f"state IN ('queued', 'dispatched') AND due_at <= now() AND workspace_id {RUNNING}"
+WAITS = f"state IN ('queued', 'dispatched') AND due_at <= now() AND {running('workspace_id')}"
 FLEET = f"""
 SELECT 'runs_waiting', queue, count(*)::float FROM runs_run WHERE {WAITS} GROUP BY queue
 UNION ALL

@@ -1,12 +1,12 @@
 from django.db import migrations
 
-from apps.workspaces.doors import RUNNING, door
+from apps.workspaces.doors import door, running
 
 # What looks for faults of the whole asks for; what an operator has drained or paused is no fault.
 WAITING = f"""
 WITH waiting AS (
     SELECT r.queue, count(*) AS runs, extract(epoch FROM max(now() - r.due_at)) AS seconds FROM runs_run r
-     WHERE r.state IN ('queued', 'dispatched') AND r.due_at <= now() AND r.workspace_id {RUNNING}
+     WHERE r.state IN ('queued', 'dispatched') AND r.due_at <= now() AND {running('r.workspace_id')}
        AND NOT EXISTS (SELECT 1 FROM runs_drain d WHERE d.part = 'all' OR d.part = 'queue' AND d.name = r.queue)
      GROUP BY r.queue
 )
@@ -28,7 +28,7 @@ SELECT count(*) FILTER (WHERE state = 'succeeded'), count(*) FILTER (WHERE state
          WHERE kind = 'score' AND ended_at > now() - make_interval(secs => since) AND state IN ('succeeded', 'failed')
         UNION ALL
         SELECT 'waits', workspace_id FROM runs_run r
-         WHERE kind = 'score' AND state IN ('queued', 'dispatched') AND due_at < now() - make_interval(secs => since) AND workspace_id {RUNNING}
+         WHERE kind = 'score' AND state IN ('queued', 'dispatched') AND due_at < now() - make_interval(secs => since) AND {running('workspace_id')}
            AND NOT EXISTS (SELECT 1 FROM runs_drain d WHERE d.part = 'all' OR d.part = 'queue' AND d.name = r.queue)) due
 """
 HELD_UP = """

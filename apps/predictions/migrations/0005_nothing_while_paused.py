@@ -1,11 +1,11 @@
 from django.db import migrations
 
-from apps.workspaces.doors import RUNNING, door
+from apps.workspaces.doors import door, running
 
 # As before, but nothing of a workspace that an operator has paused.
 DUE = f"""
 SELECT workspace_id, id FROM predictions_prediction
- WHERE state = 'active' AND next_run_at <= now() AND workspace_id {RUNNING} ORDER BY next_run_at LIMIT most
+ WHERE state = 'active' AND next_run_at <= now() AND {running('workspace_id')} ORDER BY next_run_at LIMIT most
 """
 
 

@@ -1,7 +1,7 @@
 import django.utils.timezone
 from django.db import migrations, models
 
-from apps.workspaces.doors import RUNNING, door
+from apps.workspaces.doors import door, running
 
 # As before, but nothing of a paused workspace and nothing while the queue is drained; each is one look at a table that is nearly always empty.
 OPEN = "NOT EXISTS (SELECT 1 FROM runs_drain d WHERE d.part = 'all' OR d.part = 'queue' AND d.name = wanted)"
@@ -13,7 +13,7 @@ WITH lost AS (
     SELECT workspace_id, count(*) AS n FROM runs_run WHERE runs_run.queue = wanted AND state IN ('dispatched', 'running') GROUP BY 1
 ), waiting AS (
     SELECT r.id FROM runs_run r LEFT JOIN in_hand h USING (workspace_id)
-     WHERE r.queue = wanted AND r.state = 'queued' AND r.due_at <= now() AND {OPEN} AND r.workspace_id {RUNNING}
+     WHERE r.queue = wanted AND r.state = 'queued' AND r.due_at <= now() AND {OPEN} AND {running('r.workspace_id')}
      ORDER BY COALESCE(h.n, 0), r.due_at, r.id
      LIMIT GREATEST(0, room - (SELECT COALESCE(sum(n), 0) FROM in_hand))
        FOR UPDATE OF r SKIP LOCKED
@@ -24,13 +24,13 @@ UPDATE runs_run SET state = 'dispatched', dispatched_at = now()
 FREE = "NOT EXISTS (SELECT 1 FROM runs_drain d WHERE d.part = 'all' OR d.part = 'queue' AND d.name = wanted OR d.part = 'host' AND d.name = on_host)"
 CLAIM_NEXT = f"""
 WITH handed AS (
-    SELECT r.id FROM runs_run r WHERE r.queue = wanted AND r.state = 'dispatched' AND {FREE} AND r.workspace_id {RUNNING}
+    SELECT r.id FROM runs_run r WHERE r.queue = wanted AND r.state = 'dispatched' AND {FREE} AND {running('r.workspace_id')}
      ORDER BY r.dispatched_at, r.id LIMIT 1 FOR UPDATE SKIP LOCKED
 ), in_hand AS (
     SELECT workspace_id, count(*) AS n FROM runs_run WHERE runs_run.queue = wanted AND state IN ('dispatched', 'running') GROUP BY 1
 ), waiting AS (
     SELECT r.id FROM runs_run r LEFT JOIN in_hand h USING (workspace_id)
-     WHERE r.queue = wanted AND r.state = 'queued' AND r.due_at <= now() AND NOT EXISTS (SELECT 1 FROM handed) AND {FREE} AND r.workspace_id {RUNNING}
+     WHERE r.queue = wanted AND r.state = 'queued' AND r.due_at <= now() AND NOT EXISTS (SELECT 1 FROM handed) AND {FREE} AND {running('r.workspace_id')}
      ORDER BY COALESCE(h.n, 0), r.due_at, r.id
      LIMIT 1 FOR UPDATE OF r SKIP LOCKED
 )
