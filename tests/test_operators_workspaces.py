@@ -12,11 +12,13 @@ from django.utils import timezone
 from apps.console.log import note
 from apps.console.models import OperatorEntry
 from apps.runs.models import Run
+from apps.workspaces.models import AuditEntry, QuotaOverride, Usage
 from apps.workspaces.people import create_workspace
+from apps.workspaces.quotas import set_quota
 from apps.workspaces.scope import workspace_scope
 
 CONSOLE = ["", "failures/", "workspaces/", "workspaces/{}/", "drains/", "log/"]
-DEEDS = ["failures/retry/", "workspaces/{}/runs/1/retry/", "workspaces/{}/pause/", "workspaces/{}/resume/", "workspaces/{}/enter/", "workspaces/{}/leave/",
+DEEDS = ["failures/retry/", "workspaces/{}/runs/1/retry/", "workspaces/{}/pause/", "workspaces/{}/resume/", "workspaces/{}/enter/", "workspaces/{}/quota/", "workspaces/{}/leave/",
          "drains/start/", "drains/end/"]  # fmt: skip
 
 
@@ -65,6 +67,7 @@ def test_a_workspace_is_found_by_number_name_or_address(ops, workspace, elsewher
 def test_a_hundred_are_on_a_page_at_the_same_cost(ops, owner, workspace, django_assert_max_num_queries):
     for number in range(101):
         create_workspace(f"Company {number}", owner)
+    ops.get("/console/log/")  # the first page of a log-in notes where it is
     with django_assert_max_num_queries(8):
         page = ops.get("/console/workspaces/").content.decode()
     assert len(listed(page)) == 100 and "1 to 100 of 102" in page
@@ -76,6 +79,35 @@ def test_a_workspaces_page_counts_and_shows_no_record(ops, scored):
     assert "Brightline" in page and "1 champion" in page and "anna@brightline.example" in page
     for theirs in ("MonthlyCharges", "telco", "7590", "Churn"):
         assert theirs not in page
+
+
+def test_the_fullest_quota_is_shown_and_comes_first_among_equals(ops, workspace, elsewhere):
+    with workspace_scope(elsewhere.id):
+        Usage.objects.create(kind="predictions", used=9, measured_at=timezone.now())
+    set_quota(elsewhere.id, "predictions", 10, None)
+    page = ops.get("/console/workspaces/").content.decode()
+    assert listed(page) == ["Elsewhere", "Brightline"] and "90%" in page
+    assert "9 of 10" in ops.get(f"/console/workspaces/{elsewhere.id}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"), [("200", 200), ("80 GB", 80 * 1024**3), ("1,000", 1000), ("2tb", 2 * 1024**4), ("", None)]
+)
+def test_an_operator_raises_a_quota_and_both_logs_say_so(ops, workspace, typed, value):
+    set_quota(workspace.id, "predictions", 3, None)
+    ops.post(f"/console/workspaces/{workspace.id}/quota/", {"kind": "predictions", "value": typed})
+    with workspace_scope(workspace.id):
+        assert QuotaOverride.objects.values_list("value", flat=True).first() == value
+        entry = AuditEntry.objects.filter(action="quota changed").order_by("-id").first()
+    assert entry.actor_name == "Ops (operator, ops@einstein.example)"
+    assert OperatorEntry.objects.get().action == "quota changed"
+
+
+@pytest.mark.parametrize("body", [{"kind": "nonsense", "value": "1"}, {"kind": "predictions", "value": "-1"}, {"kind": "predictions", "value": "many"},
+                                  {"kind": "predictions", "value": "9" * 18 + " TB"}])  # fmt: skip
+def test_a_limit_that_is_none_is_refused_in_words(ops, workspace, body):
+    page = ops.post(f"/console/workspaces/{workspace.id}/quota/", body, follow=True).content.decode()
+    assert "notice bad" in page and not OperatorEntry.objects.exists()
 
 
 def test_a_workspace_that_is_none_is_404_and_costs_the_same_however_full(ops, scored, django_assert_max_num_queries):

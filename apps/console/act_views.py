@@ -8,14 +8,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from apps.console.forms import DrainForm, PauseForm
+from apps.console.forms import DrainForm, PauseForm, QuotaForm
 from apps.console.log import note
 from apps.console.pause import pause, resume
 from apps.console.retry import NotRetried, retry, retry_cause
 from apps.console.workspaces import exists
 from apps.runs.drain import NoSuchPart, drain, lift
-from apps.workspaces import support
+from apps.workspaces import audit, support
 from apps.workspaces.access import operator
+from apps.workspaces.quotas import NotAQuota, set_quota
 from einstein.web.templatetags.words import plural
 
 
@@ -62,6 +63,23 @@ def resume_workspace(request: HttpRequest, workspace_id: int) -> HttpResponse:
     _refuse_unknown(workspace_id)
     if resume(request.user, workspace_id):
         messages.success(request, "It goes on. What fell due meanwhile is done now.", extra_tags="good")
+    return redirect("operators_workspace", workspace_id)
+
+
+@operator
+@require_POST
+def raise_quota(request: HttpRequest, workspace_id: int) -> HttpResponse:
+    _refuse_unknown(workspace_id)
+    form = QuotaForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise NotAQuota(next(iter(form.errors.values()))[0])
+        kind, value = form.cleaned_data["kind"], form.cleaned_data["value"]
+        with transaction.atomic(), audit.by_support(request.user):
+            set_quota(workspace_id, kind, value, request.user)
+            note(request.user, "quota changed", f"{kind}: {'the default' if value is None else value}", workspace_id)
+    except NotAQuota as refusal:
+        messages.error(request, str(refusal), extra_tags="bad")
     return redirect("operators_workspace", workspace_id)
 
 

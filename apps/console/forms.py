@@ -1,7 +1,14 @@
 """What operators enter."""
 
+from __future__ import annotations
+
+import re
+from typing import Any
+
 from django import forms
 from django.conf import settings
+
+from apps.workspaces.quotas import registry
 
 
 class PauseForm(forms.Form):
@@ -10,6 +17,28 @@ class PauseForm(forms.Form):
         max_length=300,
         error_messages={"required": "Say why: the people of the workspace read it on every page."},
     )
+
+
+class QuotaForm(forms.Form):
+    kind = forms.ChoiceField(label="Which limit")
+    value = forms.CharField(
+        label="New limit, such as 200 or 80 GB; empty for the installation’s own", max_length=30, required=False
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["kind"].choices = [(quota.kind, quota.title) for quota in registry().values()]
+
+    def clean_value(self) -> int | None:
+        """The number meant, None for the installation's own limit."""
+        typed = self.cleaned_data["value"].replace(",", "").strip()
+        if not typed:
+            return None
+        found = re.fullmatch(r"(\d{1,18}) ?([KMGT]B)?", typed, re.IGNORECASE)
+        if found is None:
+            raise forms.ValidationError("Enter a whole number, such as 200 or 80 GB.")
+        power = " KMGT".index((found[2] or " ")[0].upper())
+        return int(found[1]) * 1024**power
 
 
 class DrainForm(forms.Form):

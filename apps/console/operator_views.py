@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils.http import urlencode
 
 from apps.console.failures import failed_groups, failing_runs
-from apps.console.forms import DrainForm, PauseForm
+from apps.console.forms import DrainForm, PauseForm, QuotaForm
 from apps.console.models import OperatorEntry
 from apps.console.workspaces import Lines, one_workspace
 from apps.runs.drain import in_hand, under_way
@@ -40,7 +40,7 @@ def operators_workspace(request: HttpRequest, workspace_id: int) -> HttpResponse
     if whole is None:
         raise Http404
     context = {
-        "section": "console", "tab": "workspaces", "whole": whole, "form": PauseForm(), "groups": failed_groups(workspace_id),
+        "section": "console", "tab": "workspaces", "whole": whole, "form": PauseForm(), "quota_form": QuotaForm(), "groups": failed_groups(workspace_id),
         "failing": failing_runs(RUNS_SHOWN, workspace_id),
     }  # fmt: skip
     return render(request, "console/workspace.html", context)

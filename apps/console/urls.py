@@ -17,6 +17,7 @@ outside = [
     path("console/workspaces/<int:workspace_id>/runs/<int:run_id>/retry/", act_views.retry_run, name="retry_run"),
     path("console/workspaces/<int:workspace_id>/pause/", act_views.pause_workspace, name="pause_workspace"),
     path("console/workspaces/<int:workspace_id>/resume/", act_views.resume_workspace, name="resume_workspace"),
+    path("console/workspaces/<int:workspace_id>/quota/", act_views.raise_quota, name="raise_quota"),
     path("console/workspaces/<int:workspace_id>/enter/", act_views.enter_workspace, name="enter_workspace"),
     path("console/workspaces/<int:workspace_id>/leave/", act_views.leave_workspace, name="leave_workspace"),
     path("console/drains/", operator_views.drains, name="drains"),

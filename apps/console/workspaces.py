@@ -14,8 +14,10 @@ from apps.monitoring.models import LIVE_INCIDENT, Incident
 from apps.predictions.models import ModelVersion, Prediction
 from apps.runs.models import Run
 from apps.workspaces.models import Membership, SupportGrant, Workspace
+from apps.workspaces.quotas import Figure, default_of, registry
 from apps.workspaces.scope import workspace_scope
 from apps.workspaces.support import live_grant
+from apps.workspaces.usage import usage_of
 
 
 @dataclass(frozen=True)
@@ -31,26 +33,29 @@ class Line:
     oldest_seconds: float
     paused_at: datetime | None
     created_at: datetime
+    share: float  # of its fullest quota; an hour old at most
 
 
 class Lines:
     """The workspaces whose number, name or admins' addresses hold some text, worst first; a paginator takes pages of it."""
 
     ordered = True
+    DOOR = "console_workspaces(%s, %s::text[], %s::bigint[])"
 
     def __init__(self, sought: str) -> None:
-        self.sought = sought
+        kinds = list(registry())
+        self.asked = [sought, kinds, [default_of(kind) for kind in kinds]]
 
     def count(self) -> int:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM console_workspaces(%s)", [self.sought])
+            cursor.execute(f"SELECT count(*) FROM {self.DOOR}", self.asked)
             return cursor.fetchone()[0]
 
     def __getitem__(self, part: slice) -> list[Line]:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT * FROM console_workspaces(%s) LIMIT %s OFFSET %s",
-                [self.sought, part.stop - part.start, part.start],
+                f"SELECT * FROM {self.DOOR} LIMIT %s OFFSET %s",
+                [*self.asked, part.stop - part.start, part.start],
             )
             return [Line(*row) for row in cursor.fetchall()]
 
@@ -65,6 +70,7 @@ class Whole:
     bytes: int
     models: list[tuple[str, int]]
     grant: SupportGrant | None
+    quotas: list[Figure]
 
 
 def exists(workspace_id: int) -> bool:
@@ -84,6 +90,7 @@ def one_workspace(workspace_id: int) -> Whole | None:
         return Whole(
             workspace, [member.user.email for member in members if member.role == "admin"], _counts(len(members)),
             Snapshot.objects.aggregate(size=Sum("bytes"))["size"] or 0, list(states), live_grant(workspace_id),
+            [Figure(registry()[one.kind], one.used, one.limit) for one in usage_of([workspace_id])],
         )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from apps.workspaces.doors import RUNNING, door
+from apps.workspaces.doors import door, running
 
 # Fair within one hand-over too: a workspace's second Run counts as one more in its hands than its first. So while others wait, no workspace
 # is handed more than its share of the workers; while none does, it may have all of them (docs/decisions/0022).
@@ -14,7 +14,7 @@ WITH lost AS (
 ), turns AS (
     SELECT r.id, COALESCE(h.n, 0) + row_number() OVER (PARTITION BY r.workspace_id ORDER BY r.due_at, r.id) AS turn
       FROM runs_run r LEFT JOIN in_hand h USING (workspace_id)
-     WHERE r.queue = wanted AND r.state = 'queued' AND r.due_at <= now() AND {OPEN} AND r.workspace_id {RUNNING}
+     WHERE r.queue = wanted AND r.state = 'queued' AND r.due_at <= now() AND {OPEN} AND {running('r.workspace_id')}
        AND room > (SELECT COALESCE(sum(n), 0) FROM in_hand)
 ), waiting AS (
     SELECT r.id FROM runs_run r JOIN turns t USING (id) WHERE r.state = 'queued'
@@ -30,14 +30,14 @@ UPDATE runs_run SET state = 'dispatched', dispatched_at = now()
 FREE = "NOT EXISTS (SELECT 1 FROM runs_drain d WHERE d.part = 'all' OR d.part = 'queue' AND d.name = wanted OR d.part = 'host' AND d.name = on_host)"
 CLAIM_NEXT = f"""
 WITH handed AS (
-    SELECT r.id FROM runs_run r WHERE r.queue = wanted AND r.state = 'dispatched' AND {FREE} AND r.workspace_id {RUNNING}
+    SELECT r.id FROM runs_run r WHERE r.queue = wanted AND r.state = 'dispatched' AND {FREE} AND {running('r.workspace_id')}
      ORDER BY (SELECT count(*) FROM runs_run o WHERE o.queue = wanted AND o.state = 'running' AND o.workspace_id = r.workspace_id), r.dispatched_at, r.id
      LIMIT 1 FOR UPDATE SKIP LOCKED
 ), in_hand AS (
     SELECT workspace_id, count(*) AS n FROM runs_run WHERE runs_run.queue = wanted AND state IN ('dispatched', 'running') GROUP BY 1
 ), waiting AS (
     SELECT r.id FROM runs_run r LEFT JOIN in_hand h USING (workspace_id)
-     WHERE r.queue = wanted AND r.state = 'queued' AND r.due_at <= now() AND NOT EXISTS (SELECT 1 FROM handed) AND {FREE} AND r.workspace_id {RUNNING}
+     WHERE r.queue = wanted AND r.state = 'queued' AND r.due_at <= now() AND NOT EXISTS (SELECT 1 FROM handed) AND {FREE} AND {running('r.workspace_id')}
      ORDER BY COALESCE(h.n, 0), r.due_at, r.id
      LIMIT 1 FOR UPDATE OF r SKIP LOCKED
 )
