@@ -114,6 +114,8 @@ def _train_somewhere(work: Work, home: Path, limits: Limits) -> None:
         home, key, limits, partial(_pass_on, work), lambda: work.lost.is_set() or work.cancel.is_set()
     )
     work.check()
+    if ending.reason:
+        logger.warning("run %s: its training was ended (%s) %s", work.run_id, ending.reason, ending.errors)
     judge(ending)
     if ending.status:  # a library's threads may fall while Python leaves; the model was complete by then
         logger.warning("run %s: the training process ended with %s after it was done", work.run_id, ending.status)

@@ -22,7 +22,9 @@ class Cluster:
     """`env` is what every machine of it knows: the paths of the product and how the file store is reached."""
 
     def __init__(self, **env: str) -> None:
-        self.env = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"} | env
+        self.env = (
+            os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "120"} | env
+        )
         self.port, self.client_port = free_port(), free_port()
         self.home = Path(tempfile.mkdtemp(prefix="ray-"))  # its sockets' paths have to be short
         self.machines: dict[str, psutil.Process] = {}

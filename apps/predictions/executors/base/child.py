@@ -117,7 +117,8 @@ def _pass_on(child: subprocess.Popen[str], hear: Hear) -> bool:
             return finished
         event = _event_of(line)
         finished |= "done" in event
-        hear(event)
+        if event:
+            hear(event)
 
 
 def _event_of(line: str) -> dict[str, Any]:

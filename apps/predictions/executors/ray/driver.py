@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from apps.predictions.executors.base import Ending
 from apps.predictions.executors.ray.node import Mailbox, train_on_node
 
 POLL_SECONDS = 0.3
+LAST_SECONDS = 5.0  # for what was told at the end
 LEAVE_SECONDS = 8.0  # that the work has to clear up, before its process is killed
 MB = 1024 * 1024
 
@@ -42,7 +43,7 @@ def main(path: Path) -> int:
 
 
 def _train(order: dict[str, Any]) -> int:
-    mailbox = ray.remote(num_cpus=0, max_restarts=-1)(Mailbox).remote()
+    mailbox = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Mailbox).remote()
     limits = order["limits"]
     asked = {"num_cpus": limits["cpus"], "memory": int(limits["memory_mb"] * MB) or None}
     far = ray.remote(**asked, max_retries=order["tries"] - 1, retry_exceptions=False)(train_on_node)
@@ -63,24 +64,37 @@ def _train(order: dict[str, Any]) -> int:
 
 def _follow(work: ray.ObjectRef, mailbox: Any, wait: float) -> dict[str, Any]:
     """What the work returns; meanwhile tell what it tells."""
-    begun, until = 0, time.monotonic() + wait
+    post, tries, until = Post(mailbox), set[str](), time.monotonic() + wait
     while True:
         ended, _ = ray.wait([work], timeout=POLL_SECONDS)
-        for event in _post(mailbox):
-            begun += "begun" in event
-            _say(_words_of_beginning(begun) if "begun" in event else event)
+        for event in post.opened() if not ended else post.last():
+            tries |= {event["begun"]} if "begun" in event else set()
+            _say(_words_of_beginning(len(tries)) if "begun" in event else event)
         if ended:
             return ray.get(work)
-        if not begun and time.monotonic() > until:
+        if not tries and time.monotonic() > until:
             raise Crowded
 
 
-def _post(mailbox: Any) -> list[dict[str, Any]]:
-    """What came in; nothing while the mailbox's own machine is replaced."""
-    try:
-        return ray.get(mailbox.take.remote(), timeout=10)
-    except (RayError, GetTimeoutError):
-        return []
+class Post:
+    """What comes into the mailbox. One question is under way at a time: an answer that nobody waits for any more would be lost."""
+
+    def __init__(self, mailbox: Any) -> None:
+        self.mailbox = mailbox
+        self.asked = mailbox.take.remote()
+
+    def opened(self, wait: float = 0) -> list[dict[str, Any]]:
+        """Nothing while the mailbox's own machine is replaced."""
+        if not ray.wait([self.asked], timeout=wait)[0]:
+            return []
+        asked, self.asked = self.asked, self.mailbox.take.remote()
+        try:
+            return ray.get(asked)
+        except RayError:
+            return []
+
+    def last(self) -> list[dict[str, Any]]:
+        return [*self.opened(LAST_SECONDS), *self.opened(LAST_SECONDS)]
 
 
 def _words_of_beginning(times: int) -> dict[str, Any]:

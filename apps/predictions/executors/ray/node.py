@@ -34,7 +34,7 @@ class Mailbox:
 def train_on_node(place: str, limits: dict[str, Any], mailbox: Any) -> dict[str, Any]:
     """How it ended, and the name of the model below `place`: each try has a name of its own, only the one returned counts."""
     name = f"model-{uuid4().hex}"
-    mailbox.tell.remote({"begun": True})
+    mailbox.tell.remote({"begun": name})
     try:
         ending = _train(place, name, Limits(**limits), mailbox.tell.remote)
     except (OSError, BotoCoreError) as error:
