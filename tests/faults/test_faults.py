@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import subprocess
 import time
 from itertools import count
@@ -16,6 +17,7 @@ from itertools import count
 import pytest
 
 from tests.e2e.stack import wait_for
+from tests.faults import console
 from tests.faults.installation import LEASE_SECONDS
 from tests.faults.object_store import ObjectStore
 
@@ -42,6 +44,12 @@ def under_way(fleet) -> bool:
             "SELECT 1 FROM runs_run WHERE state = 'running' AND created_at >= %s LIMIT 1", fleet.began
         )
     )
+
+
+def waiting(fleet, sentence: str) -> list[tuple]:
+    """(number, workspace) of one Run that waits out an outage."""
+    query = "SELECT id, workspace_id FROM runs_run WHERE state = 'queued' AND outages > 0 AND error LIKE %s LIMIT 1"
+    return fleet.installation.sql(query, sentence)
 
 
 def good_morning(fleet, broken: int, before: int, mails_twice: int = 0) -> None:
@@ -71,6 +79,22 @@ def test_killed_workers_lose_nothing_and_double_nothing(fleet, host, broken, rec
     assert len(fleet.alarms(broken)) == before + 1
     taken = fleet.installation.sql("SELECT count(*), max(attempts) FROM runs_run WHERE attempts > 1")[0]
     record_property("kill -9", f"{done} workers killed, {hit} while Runs were under way; {taken[0]} Runs taken over, at most {taken[1]} tries")  # fmt: skip
+
+
+def test_work_that_kills_its_worker_is_given_up_and_the_console_says_what_to_do(fleet, host, installation):
+    fleet.nightfall()
+    wait_for(lambda: under_way(fleet), 60, "work to be under way")
+    for pid in host.pids("manage.py work"):
+        os.kill(pid, signal.SIGSTOP)  # so that it cannot end meanwhile
+    query = "UPDATE runs_run SET attempts = 3 WHERE id = (SELECT max(id) FROM runs_run WHERE state = 'running') RETURNING id, workspace_id"
+    [[run, workspace]] = installation.sql(query)
+    for pid in host.pids("manage.py work"):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: installation.sql("SELECT 1 FROM runs_run WHERE id = %s AND state = 'failed'", run), 60, "the run to be given up")  # fmt: skip
+    assert console.unsaid(installation, run, workspace, "worker_lost") == []
+    console.retry(installation, workspace, run)
+    fleet.morning()
+    assert [loss for loss in fleet.losses() if not loss.startswith("run ")] == [], "the retried Run made up for it"
 
 
 def test_a_database_that_restarts_and_then_stays_away(fleet, host, broken):
@@ -154,8 +178,9 @@ def test_a_disk_that_is_full_for_a_while(fleet, installation, broken, tmp_path):
         fleet.nightfall(broken)
         wait_for(lambda: under_way(fleet), 60, "work to be under way")
         fill(tmp_path / "filler")
-        wait_for(lambda: installation.sql("SELECT 1 FROM runs_run WHERE state = 'queued' AND error LIKE 'The disk%%'"), 60, "work to meet the full disk")  # fmt: skip
+        [[run, workspace]] = wait_for(lambda: waiting(fleet, "The disk%"), 90, "work to meet the full disk")
         (tmp_path / "filler").unlink()
+        assert console.unsaid(installation, run, workspace, "disk") == []
         good_morning(fleet, broken, before)
         shutil.rmtree(files)
         shutil.copytree(tmp_path / "files", files)
@@ -174,7 +199,8 @@ def test_an_object_store_that_stops(fleet, installation, broken, tmp_path, recor
         fleet.nightfall(broken)
         wait_for(lambda: under_way(fleet), 60, "work to be under way")
         store.stop()
-        wait_for(lambda: installation.sql("SELECT 1 FROM runs_run WHERE state = 'queued' AND error LIKE 'The file store%%'"), 120, "work to miss the files")  # fmt: skip
+        [[run, workspace]] = wait_for(lambda: waiting(fleet, "The file store%"), 120, "work to miss the files")
+        assert console.unsaid(installation, run, workspace, "files") == []
         store.start()
         good_morning(fleet, broken, before)
         shutil.rmtree(files)
