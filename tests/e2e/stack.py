@@ -153,7 +153,11 @@ def run_python(stack: Stack, code: str) -> str:
     """Run code inside the product (as the application's role) in a process of its own; returns what it printed."""
     prelude = "import os; os.environ['DJANGO_SETTINGS_MODULE']='einstein.settings'\nimport django; django.setup()\n"
     done = subprocess.run(
-        [sys.executable, "-c", prelude + code], cwd=stack.root, env=stack.env, capture_output=True, text=True
+        [sys.executable, "-c", prelude + code],
+        cwd=getattr(stack, "root", ROOT),
+        env=stack.env,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
