@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,14 +23,14 @@ class Cluster:
     """`env` is what every machine of it knows: the paths of the product and how the file store is reached."""
 
     def __init__(self, **env: str) -> None:
-        self.env = (
-            os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "120"} | env
-        )
+        self.env = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"} | env
         self.port, self.client_port = free_port(), free_port()
-        self.home = Path(tempfile.mkdtemp(prefix="ray-"))  # its sockets' paths have to be short
+        self.home: Path | None = None
         self.machines: dict[str, psutil.Process] = {}
 
     def start(self) -> Cluster:
+        """On the same ports each time, knowing nothing of the time before."""
+        self.home = Path(tempfile.mkdtemp(prefix="ray-"))  # its sockets' paths have to be short
         self._begin(
             "head", "--head", f"--port={self.port}", f"--ray-client-server-port={self.client_port}", "--num-cpus=0",
             "--include-dashboard=false", f"--temp-dir={self.home}",
@@ -53,6 +54,8 @@ class Cluster:
     def stop(self) -> None:
         for name in list(self.machines):
             self.kill(name)
+        if self.home is not None:
+            shutil.rmtree(self.home, ignore_errors=True)
 
     def training(self) -> dict[str, int]:
         """Machines that train, with the number of trainings on each."""
@@ -71,7 +74,7 @@ class Cluster:
             [*command, f"--node-name={name}", f"--object-store-memory={STORE_BYTES}"], cwd=ROOT, env=self.env, stdout=log, stderr=log,
         )  # fmt: skip
         self.machines[name] = psutil.Process(started.pid)
-        wait_for(lambda: "will now block" in Path(log.name).read_text(), 60, f"the machine {name}")
+        wait_for(lambda: "will now block" in Path(log.name).read_text(), 180, f"the machine {name}")
         time.sleep(1)
 
     def _jobs(self, machine: psutil.Process) -> int:
