@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH_DATA ?= bench/data
 
-.PHONY: run backup restore test lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts bench-ray screenshots clean migrate web worker clock
+.PHONY: run backup restore test test-long lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts bench-ray screenshots clean migrate web worker clock
 
 run: .venv/run
 	$(BIN)/python -m einstein run
@@ -30,8 +30,12 @@ restore: .venv/run
 
 test: .venv/dev
 	$(BIN)/python tests/ensure_tools.py
-	$(BIN)/python -m pytest -m alone
-	$(BIN)/python -m pytest -n 2 -m "not alone"
+	$(BIN)/python -m pytest -m "alone and not long"
+	$(BIN)/python -m pytest -n 2 -m "not alone and not long"
+
+test-long: .venv/dev
+	$(BIN)/python tests/ensure_tools.py
+	$(BIN)/python -m pytest -m long
 
 lint: .venv/dev
 	$(BIN)/ruff check .

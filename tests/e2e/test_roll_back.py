@@ -104,6 +104,7 @@ def delivered(hook: Web, stack: Stack, times: int) -> None:
     assert hook.received
 
 
+@pytest.mark.long
 def test_the_release_before_works_on_this_database_and_this_one_goes_on_from_there(taken_back, hook):
     stack, olga = taken_back, Person()
     assert stack.answers("/readyz"), "migrations it does not know are nothing to it"

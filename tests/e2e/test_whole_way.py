@@ -24,7 +24,10 @@ def with_news(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([newer, more], ignore_index=True)
 
 
-@pytest.fixture(params=list(PLACES))
+LONG = {"mysql", "s3", "sftp"}  # each is like one of the others, seen from the pages
+
+
+@pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.long] * (kind in LONG)) for kind in PLACES])
 def place(request, tmp_path, settings):
     settings.OUTBOUND_ALLOW = ["127.0.0.0/8"]
     made = PLACES[request.param](tmp_path)

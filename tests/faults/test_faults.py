@@ -110,6 +110,7 @@ def test_a_database_that_restarts_and_then_stays_away(fleet, host, broken):
     good_morning(fleet, broken, before, mails_twice=1)
 
 
+@pytest.mark.long
 def test_a_mail_server_that_stops(fleet, host, broken):
     before = len(fleet.alarms(broken))
     fleet.installation.inbox.stop()
@@ -119,6 +120,7 @@ def test_a_mail_server_that_stops(fleet, host, broken):
     good_morning(fleet, broken, before)
 
 
+@pytest.mark.long
 def test_a_machine_that_is_gone_for_good(fleet, installation, host, broken):
     before = len(fleet.alarms(broken))
     other = installation.host("other").start()
@@ -133,6 +135,7 @@ def test_a_machine_that_is_gone_for_good(fleet, installation, host, broken):
         other.kill()
 
 
+@pytest.mark.long
 def test_a_clock_that_jumps_an_hour_and_back(fleet, installation, broken):
     before, shift = len(fleet.alarms(broken)), installation.var / "clock.txt"
     shift.write_text("+0")
@@ -162,6 +165,7 @@ def faketime() -> str:
     return found
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_for_a_while(fleet, installation, broken, tmp_path):
     before = len(fleet.alarms(broken))
     files = installation.var / "files"
@@ -189,6 +193,7 @@ def test_a_disk_that_is_full_for_a_while(fleet, installation, broken, tmp_path):
         subprocess.run(["umount", str(tmp_path)], check=True)
 
 
+@pytest.mark.long
 def test_an_object_store_that_stops(fleet, installation, broken, tmp_path, record_property):
     before, files = len(fleet.alarms(broken)), installation.var / "files"
     store = ObjectStore(tmp_path / "objects").start()
