@@ -95,7 +95,7 @@ def test_a_clock_killed_between_row_and_file_leaves_a_file_that_is_swept(dataset
         patched.setattr(clean, "fault_point", killed)
         cleaned("uploads", inside)
     assert Upload.objects.get().storage_key == "" and key in storage.all_keys()
-    monkeypatch.setattr("apps.pipeline.sweep.YOUNGEST", timedelta(0))
+    monkeypatch.setattr("apps.pipeline.sweep.YOUNGEST", timedelta(seconds=-5))
     clean_due()
     assert key not in storage.all_keys()
 
