@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.contrib.messages import get_messages
 from django.contrib.sessions.models import Session
 from django.db import ProgrammingError, connection, transaction
@@ -406,10 +407,12 @@ def test_the_application_still_cannot_remove_log_entries(old_log):
         AuditEntry.objects.all().delete()
 
 
-def test_what_belongs_to_no_workspace_is_cleaned_too(db):
+def test_what_belongs_to_no_workspace_is_cleaned_too(owner):
     old = timezone.now() - timedelta(days=40)
     Session.objects.create(session_key="over", session_data="x", expire_date=old)
     Session.objects.create(session_key="holds", session_data="x", expire_date=timezone.now() + timedelta(days=1))
+    for key in ("over", "holds"):
+        UserSession.objects.create(user=owner, session_key=key, ip="127.0.0.1", user_agent="Firefox")
     for number, stopped in enumerate((old, timezone.now())):
         Task.objects.create(id=str(number), name="n", func="f", started=stopped, stopped=stopped, success=False)
     for state in ("sent", "pending"):
@@ -419,6 +422,7 @@ def test_what_belongs_to_no_workspace_is_cleaned_too(db):
     KeptMail.objects.filter(subject="sent").update(kept_at=old)
     assert clean_installation() == {"sessions": 1, "tasks": 1, "account_mails": 1, "kept_mails": 1}
     assert (Session.objects.get().session_key, AccountMessage.objects.get().state) == ("holds", "pending")
+    assert [one.session_key for one in UserSession.objects.all()] == ["holds"]
     assert sum(clean_installation().values()) == 0
 
 

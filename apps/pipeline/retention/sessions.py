@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
@@ -13,10 +14,20 @@ def due(days: int) -> QuerySet:
 
 
 def remove(rows: list[Session]) -> list[str]:
-    Session.objects.filter(session_key__in=[row.session_key for row in rows]).delete()
+    keys = [row.session_key for row in rows]
+    UserSession.objects.filter(session_key__in=keys).delete()  # with the address and the browser
+    Session.objects.filter(session_key__in=keys).delete()
     return []
 
 
 KIND = Kind(
-    "sessions", "Log-ins that are over", "The session.", "Whoever is logged in.", 1, 200, due, remove, inside=False
+    "sessions",
+    "Log-ins that are over",
+    "The session, its address and browser.",
+    "Whoever is logged in.",
+    1,
+    200,
+    due,
+    remove,
+    inside=False,
 )
