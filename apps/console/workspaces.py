@@ -40,7 +40,7 @@ class Lines:
     """The workspaces whose number, name or admins' addresses hold some text, worst first; a paginator takes pages of it."""
 
     ordered = True
-    DOOR = "console_workspaces(%s, %s::text[], %s::bigint[])"
+    DOOR = "workspaces_by_need(%s, %s::text[], %s::bigint[])"
 
     def __init__(self, sought: str) -> None:
         kinds = list(registry())

@@ -21,9 +21,8 @@ WORKSPACES = (
 class Migration(migrations.Migration):
     dependencies = [("console", "0002_operators"), ("workspaces", "0005_quotas")]
     operations = [
-        migrations.RunSQL("DROP FUNCTION console_workspaces(text)", migrations.RunSQL.noop),
-        door(
-            "console_workspaces(sought text, kinds text[], defaults bigint[])",
+        door(  # the one before stays: the release before calls it
+            "workspaces_by_need(sought text, kinds text[], defaults bigint[])",
             "id bigint, name text, admins text[], failed bigint, critical bigint, waiting bigint, oldest_seconds double precision, "
             "paused_at timestamptz, created_at timestamptz, share double precision", WORKSPACES,
         ),
