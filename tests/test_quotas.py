@@ -301,6 +301,6 @@ def test_bytes_are_told_in_units_that_people_use(size, words):
 @pytest.mark.parametrize("quotas", [{"jokes": 3}, {"records": -1}])
 def test_a_default_that_cannot_be_stops_the_start(db, settings, quotas):
     settings.QUOTAS = quotas
-    assert "einstein.E004" in {found.id for found in run_checks()}
+    assert "einstein.E014" in {found.id for found in run_checks()}
     settings.QUOTAS = {"records": 3}
-    assert "einstein.E004" not in {found.id for found in run_checks()}
+    assert "einstein.E014" not in {found.id for found in run_checks()}

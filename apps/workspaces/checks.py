@@ -15,6 +15,6 @@ def quotas_are_known(app_configs: Any, **kwargs: Any) -> list[Error]:
     negative = sorted(kind for kind, value in settings.QUOTAS.items() if value < 0)
     hint = f"Kinds are {', '.join(registry())}, each with a whole number from 0 on: EINSTEIN_QUOTAS=records=1000000,predictions=10"
     return [
-        Error(f"EINSTEIN_QUOTAS sets {kind}, which cannot be.", hint=hint, id="einstein.E004")
+        Error(f"EINSTEIN_QUOTAS sets {kind}, which cannot be.", hint=hint, id="einstein.E014")
         for kind in [*unknown, *negative]
     ]
