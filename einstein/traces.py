@@ -10,6 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
+from einstein.postgres import moment
+
 KEPT = "einstein.traces"
 
 
@@ -21,14 +23,22 @@ def span(name: str, kind: str = "INTERNAL", **facts: object) -> Iterator[Any]:
         return
     from opentelemetry.trace import SpanKind
 
-    # Not the exception's own words: they may quote records.
+    # By the clock that stages go by. And not the exception's own words: they may quote records.
     tracer = provider(os.getpid()).get_tracer(KEPT)
-    with tracer.start_as_current_span(name, kind=SpanKind[kind], attributes=facts, record_exception=False, set_status_on_exception=False) as made:  # fmt: skip
+    with tracer.start_as_current_span(
+        name, kind=SpanKind[kind], attributes=facts, start_time=_nanoseconds(), end_on_exit=False, record_exception=False, set_status_on_exception=False
+    ) as made:  # fmt: skip
         try:
             yield made
         except BaseException as error:
             failed(made, type(error).__name__)
             raise
+        finally:
+            made.end(_nanoseconds())
+
+
+def _nanoseconds() -> int:
+    return int(moment.now().timestamp() * 1e9)
 
 
 def failed(made: Any, words: str) -> None:
