@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import fsspec
 from django.conf import settings
+from fsspec.implementations.local import LocalFileSystem
 
 NO_ROOM = "There is no room on this installation’s disk right now."
 LATER = f"{NO_ROOM} Nothing was changed. Your operator has been told; try again later."
@@ -37,8 +38,7 @@ class Space(NamedTuple):
 def local_store() -> Path | None:
     """The folder where stored files lie; None when they lie elsewhere."""
     filesystem, root = fsspec.core.url_to_fs(settings.STORAGE_URL)
-    protocols = filesystem.protocol if isinstance(filesystem.protocol, tuple) else (filesystem.protocol,)
-    return Path(root) if "file" in protocols else None
+    return Path(root) if isinstance(filesystem, LocalFileSystem) else None
 
 
 def places() -> dict[str, Path]:

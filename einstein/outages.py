@@ -9,19 +9,14 @@ import psycopg
 from django import db
 
 from einstein import disk
-from einstein.disk import NoRoom
 from einstein.storage import FilesAway
 
 NO_DISK = "The disk of the installation is full."
 NO_DATABASE = "The database of the installation could not be reached."
 NO_FILES = "The file store of the installation could not be reached."
 NO_TRAINERS = "The machines that train could not be reached."
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-FULL_WORDS = (
-    "No space left on device",
-    "could not extend file",
-    "Disk quota exceeded",
-)  # as libraries pass the number on
+FULL = {errno.ENOSPC, errno.EDQUOT}
+FULL_WORDS = ("No space left on device", "could not extend file", "Disk quota exceeded")  # where no number is passed on
 
 
 class TrainersAway(Exception):
@@ -42,9 +37,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _sentence(error: BaseException) -> str | None:
-    if isinstance(error, NoRoom):
+    if isinstance(error, disk.NoRoom):
         return disk.NO_ROOM
-    if isinstance(error, psycopg.errors.DiskFull) or getattr(error, "errno", None) in NO_ROOM:
+    if isinstance(error, psycopg.errors.DiskFull) or getattr(error, "errno", None) in FULL:
         return NO_DISK
     if any(word in str(error) for word in FULL_WORDS):
         return NO_DISK

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import os
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
@@ -17,18 +19,15 @@ from einstein import storage
 from einstein.postgres import moment
 
 logger = logging.getLogger("einstein.clean")
-YOUNGEST = timedelta(
-    days=1
-)  # a worker stores a file before it writes the row; none takes that long (the queue's longest time is six hours)
+YOUNGEST = timedelta(days=1)  # a file is stored before its row is written; no Run takes so long (six hours at most)
 # Keys that stand within JSON: what a delivery was undone with, and files to take away.
 WITHIN: dict[type[TenantModel], tuple[str, ...]] = {Sending: ("facts", "outcome"), Run: ("params", "outcome")}
 
 
 def sweep(workspace_id: int) -> int:
     """Remove a workspace's files that are older than a day and that no row speaks of; return how many."""
-    old = storage.keys_older_than(
-        storage.key_for(workspace_id), YOUNGEST
-    )  # listed before rows are asked: what is named later is not in it
+    # Listed before rows are asked: what is named later is not in it.
+    old = storage.keys_older_than(storage.key_for(workspace_id), YOUNGEST)
     with workspace_scope(workspace_id):
         known = named(workspace_id)
     lost = [key for key in old if not is_named(key, known)]
@@ -42,10 +41,18 @@ def sweep(workspace_id: int) -> int:
 def sweep_incoming() -> int:
     """Remove uploads that a killed web process left on their way, on this machine; return how many."""
     limit = moment.now().timestamp() - YOUNGEST.total_seconds()
-    left = [path for path in Path(settings.FILE_UPLOAD_TEMP_DIR).iterdir() if path.stat().st_mtime < limit]
-    for path in left:
-        path.unlink(missing_ok=True)
+    left = [file for file in os.scandir(settings.FILE_UPLOAD_TEMP_DIR) if _stored_at(file) < limit]
+    for file in left:
+        Path(file.path).unlink(missing_ok=True)
     return len(left)
+
+
+def _stored_at(file: os.DirEntry) -> float:
+    """Seconds since 1970; an upload that ended meanwhile is not left."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def named(workspace_id: int) -> set[str]:
