@@ -11,6 +11,8 @@ from django.core.checks import run_checks
 
 from tests.conftest import ROOT, VAR
 
+pytestmark = pytest.mark.django_db  # Django's own checks make a user, who is made at some time
+
 SAFE = {
     "ON_LOOPBACK": False, "LISTEN_HOST": "10.0.0.7", "SMTP_URL": "smtp://mail.example", "SECURE": True, "PUBLIC_URL": "https://einstein.example",
     "EMBEDDED_POSTGRES": False, "SECRETS_GIVEN": True, "ALLOWED_HOSTS": ["einstein.example"], "LEASE_SECONDS": 20, "NO_LOGIN_LIMITS": False,
