@@ -31,7 +31,7 @@ restore: .venv/run
 test: .venv/dev
 	$(BIN)/python tests/ensure_tools.py
 	$(BIN)/python -m pytest -m "alone and not long"
-	$(BIN)/python -m pytest -n 2 -m "not alone and not long"
+	$(BIN)/python -m pytest -n 3 -m "not alone and not long"
 
 test-long: .venv/dev
 	$(BIN)/python tests/ensure_tools.py

@@ -52,13 +52,12 @@ def listens(port: int) -> bool:
 @pytest.fixture
 def pooled_url(django_db_setup, settings, tmp_path):
     """The application's address through a pooler that has two connections for everybody."""
-    # It asks clients for no password: its own log-in of the release in Debian now and then refuses a right one, and is not what is tested.
     url, port = urlsplit(settings.DATABASE_URL), free_port()
     folder, password = parse_qs(url.query)["host"][0], unquote(url.password)
     (tmp_path / "users").write_text(f'"{url.username}" "{password}"\n')
     (tmp_path / "pgbouncer.ini").write_text(
         f"[databases]\n* = host={folder}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = trust\nauth_file = {tmp_path / 'users'}\npool_mode = transaction\ndefault_pool_size = 2\n"
+        "auth_type = scram-sha-256\nauth_file = users\npool_mode = transaction\ndefault_pool_size = 2\n"
     )
     account = {"user": "einstein-postgres", "group": "einstein-postgres"} if os.geteuid() == 0 else {}
     if account:  # pgbouncer refuses to run as root

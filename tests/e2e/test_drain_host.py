@@ -54,6 +54,7 @@ def test_a_drained_host_ends_its_work_takes_nothing_more_and_goes_on_afterwards(
     wait_for(lambda: state_of(stack, waiting)[0] == "succeeded", 60, "the waiting run")
 
 
+@pytest.mark.long
 def test_a_worker_group_that_is_drained_still_stops_when_asked(stack):
     manage(stack, "drain", "on", "--host", HOST)
     try:

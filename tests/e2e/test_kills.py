@@ -45,6 +45,7 @@ def parent_of(pid: int) -> int:
     return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
 
 
+@pytest.mark.long
 def test_a_killed_training_process_is_started_again(stack, made):
     run = begin(stack, made)
     for pid in stack.pids("einstein.ml job"):
@@ -60,6 +61,7 @@ def test_a_killed_worker_process_loses_nothing_and_takes_its_child_with_it(stack
     ends_once(stack, run)
 
 
+@pytest.mark.long
 def test_a_killed_qcluster_parent_leaves_no_orphans_that_write(stack, made):
     run = begin(stack, made)
     lease = state_of(stack, run)[2]

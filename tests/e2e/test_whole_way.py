@@ -24,7 +24,7 @@ def with_news(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([newer, more], ignore_index=True)
 
 
-LONG = {"mysql", "s3", "sftp"}  # each is like one of the others, seen from the pages
+LONG = {"mysql", "salesforce", "s3", "sftp"}  # each is like one of the others, seen from the pages
 
 
 @pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.long] * (kind in LONG)) for kind in PLACES])

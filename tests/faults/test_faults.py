@@ -20,6 +20,7 @@ from tests.e2e.stack import wait_for
 from tests.faults import console
 from tests.faults.installation import LEASE_SECONDS
 from tests.faults.object_store import ObjectStore
+from tests.wrong_clock import faketime
 
 KILLS, A_NIGHT = int(os.environ.get("EINSTEIN_TEST_KILLS", "3")), 10
 SEED = 11
@@ -105,6 +106,7 @@ def test_work_that_kills_its_worker_is_given_up_and_the_console_says_what_to_do(
     assert [loss for loss in fleet.losses() if not loss.startswith("run ")] == [], "the retried Run made up for it"
 
 
+@pytest.mark.long
 def test_a_database_that_restarts_and_then_stays_away(fleet, host, broken):
     before = len(fleet.alarms(broken))
     fleet.nightfall(broken)
@@ -166,11 +168,6 @@ def test_a_clock_that_jumps_an_hour_and_back(fleet, installation, broken):
     finally:
         skewed.kill()
         steady.kill()
-
-
-def faketime() -> str:
-    [found] = [line for line in subprocess.run(["dpkg", "-L", "libfaketime"], capture_output=True, text=True, check=True).stdout.split() if line.endswith("libfaketimeMT.so.1")]  # fmt: skip
-    return found
 
 
 @pytest.mark.long
