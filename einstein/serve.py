@@ -147,7 +147,8 @@ def _children() -> list[Child]:
         Child("web", web_command()),
         *(
             Child(f"workers of the queue {queue}", [*MANAGE, "work", queue], {"Q_CLUSTER_NAME": queue})
-            for queue in settings.WORKERS
+            for queue, count in settings.WORKERS.items()
+            if count
         ),
         Child("clock", [*MANAGE, "clock"]),
     ]

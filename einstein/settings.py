@@ -237,7 +237,14 @@ STORAGES = {
 }
 
 # --- background work: the Run is the queue, django-q carries what the dispatcher hands it (docs/decisions/0003)
-WORKERS = {"interactive": env.int("EINSTEIN_WORKERS", default=2), "train": env.int("EINSTEIN_TRAIN_WORKERS", default=1)}
+WORKERS = {
+    "interactive": env.int("EINSTEIN_WORKERS", default=2),
+    "train": env.int("EINSTEIN_TRAIN_WORKERS", default=1),
+    "large": env.int("EINSTEIN_LARGE_WORKERS", default=1),  # 0: large tables go with all others
+}
+LARGE_RECORDS = env.int(
+    "EINSTEIN_LARGE_RECORDS", default=200_000
+)  # from here on a table is large (docs/decisions/0028)
 TRAIN_THREADS = env.int("EINSTEIN_TRAIN_THREADS", default=0)  # 0: all cores
 TRAIN_EXECUTOR = env.str("EINSTEIN_TRAIN_EXECUTOR", default="subprocess")  # a kind of apps.predictions.executors
 TRAIN_CPUS = env.int("EINSTEIN_TRAIN_CPUS", default=2)  # asked of a cluster for one training
@@ -258,6 +265,7 @@ Q_CLUSTER = {
     "ALT_CLUSTERS": {
         "interactive": {"workers": WORKERS["interactive"], **_QUEUE},
         "train": {"workers": WORKERS["train"], **_QUEUE, "timeout": 6 * 3600, "retry": 6 * 3600 + 60},
+        "large": {"workers": WORKERS["large"], **_QUEUE, "timeout": 6 * 3600, "retry": 6 * 3600 + 60},
     },
 }
 WORKER_HOST = env.str("EINSTEIN_HOST_NAME", default=socket.gethostname())[:80]  # as operators drain it

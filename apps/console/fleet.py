@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.conf import settings
 from django.db import connection
 
 from apps.monitoring.faults import registry
@@ -49,7 +50,8 @@ class Fleet:
     def queues(self) -> list[tuple[str, int, float]]:
         """(queue, runs that wait, seconds the oldest has waited), the slowest first."""
         waiting, oldest = self.figures.get("runs_waiting", {}), self.figures.get("oldest_waiting_seconds", {})
-        names = sorted({"interactive", "train", *waiting}, key=lambda name: -oldest.get(name, 0.0))
+        served = {name for name, count in settings.WORKERS.items() if count}
+        names = sorted(served | set(waiting), key=lambda name: -oldest.get(name, 0.0))
         return [(name, int(waiting.get(name, 0)), oldest.get(name, 0.0)) for name in names]
 
     @property

@@ -16,6 +16,7 @@ from apps.datasets import chain
 from apps.datasets.arrival import Arrived, Taken
 from apps.datasets.intake import take_in
 from apps.datasets.joins import Join, Side, write_enriched
+from apps.datasets.lane import lane_of
 from apps.datasets.models import Dataset, Enrichment, Field, Snapshot
 from apps.datasets.records import newest_snapshot, specs_of
 from apps.runs.lease import Work, WorkFailed
@@ -59,7 +60,7 @@ def set_joins(made: Enrichment, joins: list[Join], reference_field: str, user: U
 
 def remake(dataset_id: int, user: User | None = None) -> Run:
     """Queue the making of a dataset. One that is being made looks at its end whether something came meanwhile."""
-    return enqueue("enrich", dataset_id, unique_key=f"enrich:{dataset_id}", by=user)
+    return enqueue("enrich", dataset_id, queue=lane_of(dataset_id), unique_key=f"enrich:{dataset_id}", by=user)
 
 
 def remake_followers(dataset_id: int) -> None:
@@ -106,8 +107,8 @@ def plan_retry(workspace_id: int, run: Run) -> None:
         due = moment.now() + timedelta(minutes=RETRY_MINUTES[tries])
         with workspace_scope(workspace_id):
             enqueue(
-                "enrich", run.subject_id, unique_key=f"enrich:{run.subject_id}", due_at=due, params={"tries": tries + 1}
-            )
+                "enrich", run.subject_id, queue=run.queue, unique_key=f"enrich:{run.subject_id}", due_at=due, params={"tries": tries + 1}
+            )  # fmt: skip
 
 
 def joined_fields(dataset_id: int) -> set[str]:
@@ -127,7 +128,8 @@ def _follow_up(work: Work, made: Enrichment, used: list[Snapshot]) -> None:
     newest = [newest_snapshot(snapshot.dataset) for snapshot in used]
     moved = [snapshot.id for snapshot in used] != [snapshot.id if snapshot else None for snapshot in newest]
     if moved or (now.joins, now.reference_field) != (made.joins, made.reference_field):
-        enqueue("enrich", made.dataset_id, unique_key=f"enrich:{made.dataset_id}:after:{work.run_id}")
+        lane, key = lane_of(made.dataset_id), f"enrich:{made.dataset_id}:after:{work.run_id}"
+        enqueue("enrich", made.dataset_id, queue=lane, unique_key=key)
 
 
 def _snapshot(dataset: Dataset) -> Snapshot:

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 
 from apps.datasets.arrival import Arrived, Taken, note_outcome
 from apps.datasets.contract import Match
+from apps.datasets.lane import lane_of
 from apps.datasets.models import Dataset, HeldTable
 from apps.outbox.write import write_email
 from apps.runs.lease import Work
@@ -48,7 +49,8 @@ def accept(held: HeldTable, user: User) -> Run:
     """Take a held table in after all; done by a worker."""
     HeldTable.objects.filter(id=held.id).update(decided_by=user, decided_at=moment.now())
     audit.record(user, "held table accepted", held.dataset.name, origin=held.origin)
-    return enqueue("accept", held.dataset_id, params={"held": held.id}, unique_key=f"accept:{held.id}", by=user)
+    lane, params = lane_of(held.dataset_id), {"held": held.id}
+    return enqueue("accept", held.dataset_id, queue=lane, params=params, unique_key=f"accept:{held.id}", by=user)
 
 
 def discard(held: HeldTable, user: User) -> None:

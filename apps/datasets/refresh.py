@@ -15,6 +15,7 @@ from apps.datasets.arrival import Arrived, Taken, note_outcome
 from apps.datasets.connectors.base import Connector, Reading, Since
 from apps.datasets.held import report_of
 from apps.datasets.intake import take_in
+from apps.datasets.lane import lane_of
 from apps.datasets.models import Dataset, Field, HeldTable, Snapshot, Source
 from apps.datasets.records import newest_snapshot
 from apps.datasets.room import refuse_when_full
@@ -133,7 +134,8 @@ def plan_retry(workspace_id: int, dataset_id: int) -> None:
         Source.objects.filter(id=source.id).update(failures=F("failures") + 1)
         if source.state == "active" and source.failures < len(RETRY_MINUTES):
             due = moment.now() + timedelta(minutes=RETRY_MINUTES[source.failures])
-            enqueue("refresh", dataset_id, unique_key=f"refresh:{dataset_id}", due_at=due)
+            key = f"refresh:{dataset_id}"
+            enqueue("refresh", dataset_id, queue=lane_of(dataset_id), unique_key=key, due_at=due)
 
 
 def _teller(work: Work) -> Callable[[int, int | None], None]:

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from apps.datasets.connectors import registry
 from apps.datasets.connectors.base import Connector, Setting
+from apps.datasets.lane import lane_of
 from apps.datasets.models import Dataset, Source
 from apps.datasets.upload import noun_of, readable_name
 from apps.runs.models import Run
@@ -98,4 +99,5 @@ def plan(source: Source, answers: dict[str, Any], user: User) -> Run:
 
 
 def refresh_now(source: Source, user: User | None) -> Run:
-    return enqueue("refresh", source.dataset_id, unique_key=f"refresh:{source.dataset_id}", by=user)
+    number = source.dataset_id
+    return enqueue("refresh", number, queue=lane_of(number), unique_key=f"refresh:{number}", by=user)

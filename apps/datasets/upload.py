@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
+from apps.datasets.lane import lane_of
 from apps.datasets.models import Dataset, Upload
 from apps.datasets.room import refuse_file
 from apps.runs.models import Run
@@ -43,7 +44,8 @@ def receive_path(path: Path, filename: str, user: User | None, dataset: Dataset 
         dataset=dataset, filename=Path(filename).name[:255], size=path.stat().st_size, storage_key=key, uploaded_by=user
     )
     audit.record(user, "file uploaded", dataset.name, file=upload.filename, bytes=upload.size)
-    run = enqueue("ingest", dataset.id, params={"upload": upload.id}, unique_key=f"ingest:{upload.id}", by=user)
+    lane, params = lane_of(dataset.id, upload.size), {"upload": upload.id}
+    run = enqueue("ingest", dataset.id, queue=lane, params=params, unique_key=f"ingest:{upload.id}", by=user)
     return dataset, run
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.datasets.lane import lane_of
 from apps.datasets.models import Source
 from apps.deliveries.channels import registry
 from apps.deliveries.channels.base.table import Target
@@ -128,7 +129,8 @@ def remove(delivery: Delivery, user: User) -> None:
 
 def try_out(delivery: Delivery, user: User) -> Run:
     """Have a worker do everything a write would do, and take it back."""
-    return enqueue("dry_run", delivery.id, unique_key=f"dry_run:{delivery.id}", by=user)
+    lane = lane_of(delivery.prediction.dataset_id)
+    return enqueue("dry_run", delivery.id, queue=lane, unique_key=f"dry_run:{delivery.id}", by=user)
 
 
 def new_signing_secret(delivery: Delivery, user: User) -> None:

@@ -18,6 +18,7 @@ from apps.datasets.enrich import enrich, joined_fields, remake_followers
 from apps.datasets.enrich import plan_retry as plan_making_again
 from apps.datasets.forget import forget_records, forget_the_key
 from apps.datasets.ingest import ingest
+from apps.datasets.lane import lane_of
 from apps.datasets.models import Enrichment, Source
 from apps.datasets.push import take_pushed, try_again_later
 from apps.datasets.refresh import accept_held, plan_retry, refresh
@@ -89,8 +90,9 @@ def _score_what_stands_on(work: Work, taken: Taken) -> None:
     with work.fenced():
         if taken.result == "snapshot" or work.lease > 1:  # a worker before may have died between keeping and telling
             remake_followers(work.subject_id)
+        lane = lane_of(work.subject_id)
         for prediction in Prediction.objects.filter(dataset_id=work.subject_id, state="active", champion__isnull=False):
-            enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:read:{work.run_id}")
+            enqueue("score", prediction.id, queue=lane, unique_key=f"score:{prediction.id}:read:{work.run_id}")
 
 
 def score_and_observe(work: Work) -> None:
@@ -218,7 +220,8 @@ def plan_due_scoring(workspace_id: int, prediction_id: int) -> None:
             return
         slot = prediction.next_run_at
         if prediction.dataset.state == "active":
-            enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:{slot.isoformat()}")
+            key = f"score:{prediction.id}:{slot.isoformat()}"
+            enqueue("score", prediction.id, queue=lane_of(prediction.dataset_id), unique_key=key)
             prediction.last_slot_at = slot
             # Whatever was planned before, from now on this slot may be late.
             late = slot + timedelta(seconds=settings.GRACE_SECONDS)
@@ -235,7 +238,8 @@ def plan_due_refresh(workspace_id: int, source_id: int) -> None:
         if source.state != "active" or (source.next_run_at is not None and source.next_run_at > now):
             return
         if source.next_run_at is not None and source.dataset.state == "active":
-            enqueue("refresh", source.dataset_id, unique_key=f"refresh:{source.dataset_id}")
+            key = f"refresh:{source.dataset_id}"
+            enqueue("refresh", source.dataset_id, queue=lane_of(source.dataset_id), unique_key=key)
         source.next_run_at = next_slot(source, Workspace.objects.get(id=workspace_id).zone, now)
         source.save(update_fields=["next_run_at"])
 
@@ -257,13 +261,14 @@ def plan_due_delivery(workspace_id: int, delivery_id: int) -> None:
 def begin_taking(workspace_id: int, dataset_id: int) -> None:
     """Queue the taking in of the batches that wait for a dataset."""
     with workspace_scope(workspace_id):
-        enqueue("push", dataset_id, unique_key=f"push:{dataset_id}")
+        enqueue("push", dataset_id, queue=lane_of(dataset_id), unique_key=f"push:{dataset_id}")
 
 
 def begin_delivering(workspace_id: int, delivery_id: int) -> None:
     """Queue the work on what waits for one destination."""
     with workspace_scope(workspace_id):
-        enqueue("deliver", delivery_id, unique_key=f"deliver:{delivery_id}")
+        dataset = Delivery.objects.values_list("prediction__dataset_id", flat=True).get(id=delivery_id)
+        enqueue("deliver", delivery_id, queue=lane_of(dataset), unique_key=f"deliver:{delivery_id}")
 
 
 def announce_alert(workspace_id: int, alert_id: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Max
 
+from apps.datasets.lane import lane_of
 from apps.datasets.records import load, newest_snapshot
 from apps.predictions.definition import chosen_types, learning_table, request_of
 from apps.predictions.executors import chosen
@@ -89,7 +90,8 @@ def enable(version: ModelVersion, user: User | None) -> None:
     prediction.champion_id, prediction.state = version.id, "active"
     prediction.save(update_fields=["champion", "state"])
     audit.record(user, "version enabled", prediction.name, version=version.number)
-    enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:version:{version.id}", by=user)
+    lane, key = lane_of(prediction.dataset_id), f"score:{prediction.id}:version:{version.id}"
+    enqueue("score", prediction.id, queue=lane, unique_key=key, by=user)
 
 
 def mark_failed(workspace_id: int, version_id: int, sentence: str) -> None:

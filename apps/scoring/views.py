@@ -15,6 +15,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, Stream
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from apps.datasets.lane import lane_of
 from apps.predictions.definition import outcome_words
 from apps.predictions.queries import enabled_prediction
 from apps.runs.queue import enqueue, latest
@@ -65,7 +66,8 @@ def scoring_progress(request: HttpRequest, prediction_id: int) -> HttpResponse:
 @require_POST
 def score_now(request: HttpRequest, prediction_id: int) -> HttpResponse:
     prediction = enabled_prediction(prediction_id)
-    enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:asked", by=request.user)
+    lane, key = lane_of(prediction.dataset_id), f"score:{prediction.id}:asked"
+    enqueue("score", prediction.id, queue=lane, unique_key=key, by=request.user)
     audit.record(request.user, "scoring asked for", prediction.name)
     messages.success(request, "Scoring has begun.", extra_tags="good")
     return redirect("scores", request.workspace.slug, prediction.id)

@@ -37,7 +37,7 @@ def main() -> int:
     names = [tables[number % len(tables)] for number in range(COMPANIES + 1)]
     feed = subprocess.Popen([sys.executable, "-m", "bench.fleet.feed", str(VAR / "feed"), str(PORT)], cwd=ROOT)
     companies.found(models, range(COMPANIES + 1), f"http://127.0.0.1:{PORT}")
-    workers = Workers("interactive", "train")
+    workers = Workers("interactive", "train", "large")
     try:
         with psycopg.connect(owner_url, autocommit=True) as connection:
             hog = connection.execute("SELECT max(id) FROM workspaces_workspace").fetchone()[0]
@@ -76,6 +76,7 @@ def _waits(
 
 def _burden(workspace: int, pool: pd.DataFrame, records: int) -> None:
     """Five hundred trainings, and a new snapshot of two million records to be scored."""
+    from apps.datasets.lane import lane_of
     from apps.datasets.models import Dataset, Snapshot
     from apps.predictions.models import ModelVersion, Prediction
     from apps.runs.queue import enqueue
@@ -101,7 +102,7 @@ def _burden(workspace: int, pool: pd.DataFrame, records: int) -> None:
             field_names=list(batch.schema.names), keyed_by=KEY, bytes=path.stat().st_size,
         )  # fmt: skip
         Dataset.objects.filter(id=prediction.dataset_id).update(state="active")
-        enqueue("score", prediction.id, unique_key=f"score:{prediction.id}:hog")
+        enqueue("score", prediction.id, queue=lane_of(prediction.dataset_id), unique_key=f"score:{prediction.id}:hog")
         for number in range(TRAININGS):
             version = ModelVersion.objects.create(prediction=prediction, number=number + 2, state="training")
             enqueue("train", version.id, queue="train", unique_key=f"train:{version.id}")

@@ -17,10 +17,11 @@ from apps.runs.lost_lock import Sentinel
 from einstein.postgres.safety import start_safely
 
 LOOKS_EVERY = 1.0
+LARGE_NICE = 10  # as a training: what many wait for comes first
 
 
 class Command(BaseCommand):
-    help = "Work on one queue: interactive or train."
+    help = "Work on one queue: interactive, train or large."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("queue", choices=list(settings.WORKERS))
@@ -35,6 +36,8 @@ class Command(BaseCommand):
         # would go on taking tasks from the broker into a queue that nobody reads.
         os.register_at_fork(after_in_child=die_with_parent)
         die_with_parent()
+        if queue == "large":
+            os.nice(LARGE_NICE)
         cluster.Sentinel = Sentinel
         while _work_until_drained():
             while _drained():
