@@ -23,6 +23,7 @@ from einstein.ml.types import field_type
 from einstein.ml.types.base import clean_text
 
 SAME_VALUES = 0.8  # agreement beyond chance on the same records (Cohen's kappa; above .8 is "almost perfect", Landis and Koch 1977)
+STRANGE = 0.2  # below, the same records hold other values than before ("slight" agreement, same source)
 NAMES_ALIKE = 0.6
 FIT_FOR_RENAME = 0.75  # of one field for another, from names and contents, where no records can be compared
 CLEARLY_BETTER = 0.1
@@ -297,8 +298,10 @@ def _swapped(
     }
     strangers = []
     for known, came in arriving.items():
+        if same.plainly_agree(known, came, STRANGE):
+            continue
         agreed = same.agreement(known, came)
-        if agreed is not None and agreed[0] < 0.2:
+        if agreed is not None and agreed[0] < STRANGE:
             strangers.append(known)
     changes = []
     for known in strangers:

@@ -48,7 +48,9 @@ def _own_of_this_process() -> duckdb.DuckDBPyConnection:
     with _lock:
         if os.getpid() not in _shared:
             spill = str(Path(tempfile.gettempdir()) / f"einstein-duckdb-{os.getpid()}")
-            _shared[os.getpid()] = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": spill, **CLOSED})
+            # Small tables are over before a second thread has begun.
+            limits = {"memory_limit": MEMORY, "temp_directory": spill, "threads": 1}
+            _shared[os.getpid()] = duckdb.connect(config={**limits, **CLOSED})
         return _shared[os.getpid()]
 
 

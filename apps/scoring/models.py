@@ -29,11 +29,17 @@ class ScoringRun(TenantModel):
 
 
 class Score(TenantModel):
-    """One record's latest score with its band and reasons."""
+    """One record's latest score with its band and reasons.
 
-    prediction = models.ForeignKey("predictions.Prediction", on_delete=models.CASCADE, related_name="+")
+    Every night writes every row again. Most keep what the indexes hold, and where nothing indexed changes and the page has room PostgreSQL touches no
+    index: so the run, which is another each time, has neither index nor foreign key (docs/decisions/0029).
+    """
+
+    prediction = models.ForeignKey("predictions.Prediction", on_delete=models.CASCADE, related_name="+", db_index=False)
     version = models.ForeignKey("predictions.ModelVersion", on_delete=models.CASCADE, related_name="+")
-    scoring_run = models.ForeignKey(ScoringRun, on_delete=models.CASCADE, related_name="+")
+    scoring_run = models.ForeignKey(
+        ScoringRun, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     key = models.CharField(max_length=300)
     value = models.FloatField()
     predicted = models.CharField(max_length=220)

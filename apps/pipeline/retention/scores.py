@@ -24,7 +24,8 @@ def remove(rows: list[ScoringRun]) -> list[str]:
 
 def drop_bare(numbers: list[int]) -> None:
     """Runs go whole once nothing hangs on them: no file, no look of the watch, no score on show."""
-    scores, looks = Score.objects.filter(scoring_run=OuterRef("id")), Look.objects.filter(scoring_run=OuterRef("id"))
+    scores = Score.objects.filter(prediction=OuterRef("prediction"), scoring_run=OuterRef("id"))
+    looks = Look.objects.filter(scoring_run=OuterRef("id"))
     bare = ScoringRun.objects.filter(id__in=numbers, history_key="").exclude(Exists(scores)).exclude(Exists(looks))
     bare.delete()
 

@@ -62,6 +62,7 @@ class Webhook(Channel):
         return f"It works: {self.place} answered {status}."
 
     def send(self, parcel: Parcel) -> Receipt:
+        is_first = not parcel.sending.facts.get("prepared")
         waiting = self._prepared(parcel)
         for payload in waiting:
             parcel.work.check()
@@ -69,11 +70,7 @@ class Webhook(Channel):
             if payload is not waiting[-1]:
                 with parcel.work.fenced():
                     _acknowledge(payload)
-        with parcel.work.fenced():
-            sent = Payload.objects.filter(sending=parcel.sending).aggregate(
-                records=Sum("records"), messages=Count("id")
-            )
-        expected, messages = sent["records"] or 0, sent["messages"]
+        expected, messages = _totals(waiting) if is_first else _totals_of_all(parcel)
         words = f"{messages:,} message{'s' if messages != 1 else ''} taken." if messages else "Nothing to tell."
         # The last one is noted with the arrival of all.
         return Receipt(
@@ -151,6 +148,17 @@ class Webhook(Channel):
             raise Undeliverable(f"{self.place} says it wants no more messages (410).", stop=True)
         said = " ".join(answer[:160].decode("utf-8", "replace").split())
         raise OutboundProblem(f"{self.place} answered {status}{f': {said}' if said else ''}.")
+
+
+def _totals(messages: list[Payload]) -> tuple[int, int]:
+    return sum(message.records for message in messages), len(messages)
+
+
+def _totals_of_all(parcel: Parcel) -> tuple[int, int]:
+    """(records, messages) of a sending, with those that attempts before this one brought."""
+    with parcel.work.fenced():
+        sent = Payload.objects.filter(sending=parcel.sending).aggregate(records=Sum("records"), messages=Count("id"))
+    return sent["records"] or 0, sent["messages"]
 
 
 def _acknowledge(payload: Payload) -> None:
