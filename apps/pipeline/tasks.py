@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+from functools import cache
 
 from apps.pipeline import story
 from apps.runs.lease import claim, claim_next
@@ -19,4 +21,12 @@ def perform(workspace_id: int, run_id: int, queue: str | None = None) -> None:
     work = claim(workspace_id, run_id) or (claim_next(queue) if queue else None)
     while work is not None:
         story.perform(work)
+        _spare_the_collector()
         work = claim_next(queue) if queue and time.monotonic() < until else None
+
+
+@cache
+def _spare_the_collector() -> None:
+    """Once in a process, after its first Run has imported what Runs need: that stays, so it need not be looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()

@@ -30,7 +30,7 @@ def keep_outcomes(prediction: Prediction, known: pd.Series, run: ScoringRun) -> 
 
     Without a key field a record cannot be found again, so nothing can be said of it.
     """
-    if not prediction.dataset.key_field:
+    if not prediction.dataset.key_field or known.empty:
         return
     waiting = Score.objects.filter(prediction=prediction, open=True).values_list("key", flat=True)
     known = known[known.index.isin(list(waiting))]
