@@ -7,6 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow.parquet as pq
+
+from apps.datasets import chain
 from apps.datasets.models import HeldTable, Upload
 from apps.runs.lease import Work
 from apps.runs.models import Run
@@ -28,6 +32,14 @@ class Arrived:
     fresh: bool = False  # with changes only: none of them is as it was before
     accepted: HeldTable | None = None
     erased: int = 0  # records of the dataset that were known to be erased when it came
+    sampled: dict[int, pd.DataFrame] = field(default_factory=dict, repr=False)
+
+    def sample(self, most: int) -> pd.DataFrame:
+        """At most `most` of its records; read once, whoever asks."""
+        most = max(1, min(most, pq.read_metadata(self.path).num_rows))
+        if most not in self.sampled:
+            self.sampled[most] = chain.sample_of_file(self.path, most)
+        return self.sampled[most]
 
 
 @dataclass

@@ -338,9 +338,11 @@ def _retyped(
 
 def _type_change(known: Promised, values: pd.Series) -> Change | None:
     """Whether values still read as the promised type: another notation is applied, another kind of thing is held."""
+    if field_type(known.type).family not in {"number", "date"}:
+        return None
     texts = text_codes(values)
     counts = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.levels))
-    if counts.sum() < FEWEST_COMPARED or field_type(known.type).family not in {"number", "date"}:
+    if counts.sum() < FEWEST_COMPARED:
         return None
     fresh = detect(known.name, texts, known.type)
     bad = parse(pd.Series(texts.levels, dtype="object"), fresh).isna().to_numpy()

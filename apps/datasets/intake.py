@@ -86,7 +86,7 @@ def _matched(
     if before is None:
         return Match({name: name for name in names})
     promised = [_promised(item, dataset, needed) for item in fields]
-    sample = chain.sample_of_file(arrived.path, COMPARED)
+    sample = arrived.sample(COMPARED)
     aliases = dict(dataset.aliases) | (arrived.accepted.mapping if arrived.accepted else {})
     accepted = (
         {change["field"] for change in arrived.accepted.differences if change["kind"] == "retyped"}
@@ -189,21 +189,23 @@ def _as_snapshot(
             None,
             key if key and not faults else "",
             None,
-            looked_at(path),
+            looked_at(path, arrived),
         )
     with workspace_scope(work.workspace_id):
         counts = difference.against_whole(path, before, key, folder)
         if counts.is_nothing and arrived.upload is None:
             return None
         if _is_worth_a_difference(before, counts):
-            seen = looked_at(path) if counts.rows <= EXACT else None
+            seen = looked_at(path, arrived) if counts.rows <= EXACT else None
             return _Kept(counts.path, counts.rows, before.field_names, before, key, counts, seen)
-    return _Kept(path, arrived.report.rows, names, None, key, counts, looked_at(path))
+    return _Kept(path, arrived.report.rows, names, None, key, counts, looked_at(path, arrived))
 
 
-def looked_at(path: Path) -> pd.DataFrame:
-    """The records that the fields are looked at by: all, or a sample of a large table."""
+def looked_at(path: Path, arrived: Arrived | None = None) -> pd.DataFrame:
+    """The records that the fields are looked at by: all, or a sample of a large table; at hand where the file is as it arrived."""
     rows = pq.read_metadata(path).num_rows
+    if arrived is not None and path == arrived.path:
+        return arrived.sample(rows if rows <= EXACT else SAMPLE)
     return chain.sample_of_file(path, rows if rows <= EXACT else SAMPLE)
 
 

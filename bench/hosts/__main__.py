@@ -43,7 +43,7 @@ def _nights(fleet: Fleet, hosts: list[Host], nights: int) -> list[float]:
     for _ in range(nights):
         fleet.nightfall()
         began = time.monotonic()
-        fleet.morning()
+        fleet.morning(hurry=False)
         found.append(time.monotonic() - began)
         _refuse_losses(fleet)
     for host in hosts:
@@ -58,7 +58,7 @@ def _begin(fleet: Fleet, hosts: list[Host]) -> None:
         host.start()
     wait_for(lambda: all(len(host.pids("manage.py work")) >= PROCESSES for host in hosts), 120, "the machines to be up")
     fleet.nightfall()
-    fleet.morning()
+    fleet.morning(hurry=False)
     for host in hosts:
         host.with_cores(CORES)
 
@@ -86,7 +86,7 @@ def _pull_the_plug(fleet: Fleet, hosts: list[Host]) -> bool:
     done = "SELECT count(*) FROM scoring_scoringrun WHERE as_of >= %s"
     wait_for(lambda: fleet.installation.sql(done, fleet.began)[0][0] >= half, 240, "half of the night")
     hosts[0].kill()
-    fleet.morning()
+    fleet.morning(hurry=False)
     losses = fleet.losses()
     taken = fleet.installation.sql("SELECT count(*) FROM runs_run WHERE attempts > 1 AND created_at >= %s", fleet.began)[0][0]  # fmt: skip
     print(f"a machine was killed in the middle: {taken} Runs taken over by the other; lost or doubled: {losses or 'nothing'}; alerts to the owner of the broken feed: {fleet.alarms(0)}")  # fmt: skip

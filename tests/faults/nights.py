@@ -102,9 +102,12 @@ class Fleet:
         table.to_csv(out, index=False)
         return out.getvalue().encode()
 
-    def morning(self) -> None:
-        """Wait until nothing is left to do; what waits for a later try is tried now."""
-        self._hurried = time.monotonic()
+    def morning(self, hurry: bool = True) -> None:
+        """Wait until nothing is left to do; what waits for a later try is tried now.
+
+        Mails that a killed clock had claimed too, with `hurry`: not where the living ones are so slow that theirs would be taken from them.
+        """
+        self._hurried = time.monotonic() if hurry else float("inf")
         wait_for(self._is_over, PATIENCE, "the night to be over")
 
     def _is_over(self) -> bool:
