@@ -17,7 +17,6 @@ from tests.e2e.stack import free_port, wait_for
 ROOT = Path(__file__).resolve().parents[2]
 STORE_BYTES = 100 * 1024**2
 CPUS = 2
-START_SECONDS, STARTS = 90, 3
 
 
 class Cluster:
@@ -69,24 +68,13 @@ class Cluster:
         return sum(process.memory_info().rss for process in trees) / 1024**3
 
     def _begin(self, name: str, *words: str) -> None:
-        """As a supervisor would: a machine that does not come up is begun again, which beside a cluster that was just killed happens."""
-        for attempt in range(1, STARTS + 1):
-            try:
-                return self._start(name, *words)
-            except AssertionError:
-                self.kill(name)
-                if attempt == STARTS:
-                    raise
-                print(f"{'':<36} ray start of the machine {name} did not come up; begun again", flush=True)
-
-    def _start(self, name: str, *words: str) -> None:
         command = [str(Path(sys.executable).parent / "ray"), "start", "--block", "--node-ip-address=127.0.0.1", *words]
         log = (self.home / f"{name}.log").open("w")
         started = subprocess.Popen(
             [*command, f"--node-name={name}", f"--object-store-memory={STORE_BYTES}"], cwd=ROOT, env=self.env, stdout=log, stderr=log,
         )  # fmt: skip
         self.machines[name] = psutil.Process(started.pid)
-        wait_for(lambda: "will now block" in Path(log.name).read_text(), START_SECONDS, f"the machine {name}")
+        wait_for(lambda: "will now block" in Path(log.name).read_text(), 180, f"the machine {name}")
         time.sleep(1)
 
     def _jobs(self, machine: psutil.Process) -> int:
