@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -82,6 +83,7 @@ def main() -> int:
     parser.add_argument("--folder", action="store_true")
     options = parser.parse_args()
     shutil.rmtree(VAR, ignore_errors=True)
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # of the machines and of the worker
     store = None if options.folder else ObjectStore()
     env = store.env if store else {"EINSTEIN_STORAGE_URL": str(VAR / "store")}
     cluster = Cluster(**env, PYTHONPATH=str(ROOT))
