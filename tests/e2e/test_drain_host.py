@@ -41,6 +41,7 @@ def training(stack):
     manage(stack, "drain", "off", "--host", HOST)
 
 
+@pytest.mark.long
 def test_a_drained_host_ends_its_work_takes_nothing_more_and_goes_on_afterwards(stack, training):
     workspace, prediction, run = training
     manage(stack, "drain", "on", "--host", HOST)
