@@ -83,7 +83,8 @@ def main() -> int:
     parser.add_argument("--folder", action="store_true")
     options = parser.parse_args()
     shutil.rmtree(VAR, ignore_errors=True)
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # of the machines and of the worker
+    # Known to the machines and to the worker: a cluster asks for a token, of its own making if it is given none.
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     store = None if options.folder else ObjectStore()
     env = store.env if store else {"EINSTEIN_STORAGE_URL": str(VAR / "store")}
     cluster = Cluster(**env, PYTHONPATH=str(ROOT))
