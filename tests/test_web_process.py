@@ -28,8 +28,8 @@ def web(django_db_setup, tmp_path):
     process.base, process.log = f"http://127.0.0.1:{port}", tmp_path / "log"
     wait_for(lambda: ask(process, "/healthz") == 200, 90, "the web server")
     yield process
-    process.kill()
-    process.wait()
+    process.terminate()  # so that it ends its workers too
+    process.wait(60)
 
 
 def ask(web, path: str) -> int:
