@@ -62,7 +62,7 @@ bench-floor: .venv/dev
 
 screenshots: .venv/dev
 	$(BIN)/python tests/ensure_tools.py
-	EINSTEIN_PICTURES=1 $(BIN)/python -m pytest tests/e2e/test_screens.py -s
+	EINSTEIN_PICTURES=1 $(BIN)/python -m pytest tests/e2e/test_screens.py tests/e2e/test_operator_screens.py -s
 
 clean:
 	rm -rf .venv var screenshots

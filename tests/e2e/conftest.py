@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.conftest import WORKER
+from tests.e2e.artist import PICTURES, Artist
 from tests.e2e.stack import Stack
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -51,3 +52,28 @@ def page(chromium):
     opened = context.new_page()
     yield opened
     context.close()
+
+
+@pytest.fixture
+def artist(stack, chromium):
+    """Opens pages at a width, logged in when asked."""
+    opened = []
+
+    def begin(width: int, logged_in: bool = True) -> Artist:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, reduced_motion="reduce", bypass_csp=True
+        )
+        opened.append(context)
+        page = context.new_page()
+        if logged_in:
+            page.goto(f"{stack.base}/accounts/login/")
+            page.fill("[name=login]", "screens@brightline.example")
+            page.fill("[name=password]", "a long enough password")
+            page.click("button.primary")
+            page.wait_for_url("**/w/**")
+        return Artist(page, stack.base, width)
+
+    PICTURES.mkdir(exist_ok=True)
+    yield begin
+    for context in opened:
+        context.close()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.e2e.artist import WIDTHS, Artist
 from tests.e2e.stack import run_python
-from tests.e2e.test_screens import WIDTHS, Artist, artist
 
-__all__ = ["artist"]
 CAST = """
 import random
 from datetime import timedelta

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import base64
 import csv
-import os
 import re
-from collections.abc import Callable
 from email import message_from_string, policy
 from pathlib import Path
 
-import axe_core_python
 import pandas as pd
 import pytest
 
+from tests.e2e.artist import WIDTHS
 from tests.e2e.conftest import DATA
 from tests.e2e.stack import make_prediction, run_python, start_training, wait_for
 from tests.servers import OtherPostgres, Web, send_bytes
 from tests.two_steps import SET_UP, code_of
 
-PICTURES = Path(__file__).resolve().parents[2] / "screenshots"
-AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 OUTSIDE = {"login": "/accounts/login/", "signup": "/accounts/signup/", "reset": "/accounts/password/reset/", "confirm": "/accounts/confirm-email/",
            "api": "/api/docs/"}  # fmt: skip
 PERSONAL = {"profile": "/profile/", "addresses": "/accounts/email/", "password": "/accounts/password/change/", "new-workspace": "/workspaces/new/",
@@ -47,10 +43,6 @@ INSIDE = {
     "field-records": "predictions/{p}/monitoring/field/?name=MonthlyCharges", "alert-settings": "predictions/{p}/monitoring/settings/", "periods": "predictions/{p}/monitoring/compare/", "people": "settings/", "keys": "settings/keys/",
     "activity": "settings/audit/", "workspace": "settings/workspace/", "export": "settings/export/", "usage": "settings/usage/", "retention": "settings/retention/", "not-found": "nothing/",
 }  # fmt: skip
-DRAWN = "document.fonts.status == 'loaded' && [...document.querySelectorAll('[data-figure]')].every(chart => chart.querySelector('.main-svg'))"
-WIDTHS, SCHEMES = (1280, 360), ("light", "dark")
-# The themes differ in colours and in nothing else that a rule could look at.
-RULES = {"light": "", "dark": "runOnly: ['color-contrast'], "}
 OUT_OF_RANGE = """
 from pathlib import Path
 from apps.datasets.models import Dataset
@@ -342,80 +334,6 @@ def dearer(file: Path) -> Path:
         writer.writeheader()
         writer.writerows(rows)
     return file
-
-
-@pytest.fixture
-def artist(stack, chromium):
-    """Opens pages at a width, logged in when asked."""
-    opened = []
-
-    def begin(width: int, logged_in: bool = True) -> Artist:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, reduced_motion="reduce", bypass_csp=True
-        )
-        opened.append(context)
-        page = context.new_page()
-        if logged_in:
-            page.goto(f"{stack.base}/accounts/login/")
-            page.fill("[name=login]", "screens@brightline.example")
-            page.fill("[name=password]", "a long enough password")
-            page.click("button.primary")
-            page.wait_for_url("**/w/**")
-        return Artist(page, stack.base, width)
-
-    PICTURES.mkdir(exist_ok=True)
-    yield begin
-    for context in opened:
-        context.close()
-
-
-class Artist:
-    """Draws pages, light and dark, and gathers what axe-core finds on them."""
-
-    def __init__(self, page, base: str, width: int) -> None:
-        self.page, self.base, self.width = page, base, width
-        # Colours are the same at every width, so the dark ones are judged at one.
-        self.schemes = SCHEMES if width == WIDTHS[0] or "EINSTEIN_PICTURES" in os.environ else SCHEMES[:1]
-        self.faults: dict[str, list[str]] = {}
-
-    def draw(self, name: str, path: str) -> None:
-        self._in_every_scheme(name, lambda: self.page.goto(self.base + path))
-
-    def show(self, name: str, html: str) -> None:
-        self._in_every_scheme(name, lambda: self.page.set_content(html))
-
-    def reach(self, name: str, step: Callable[[], object]) -> None:
-        """A page that only a click or a form leads to."""
-
-        def step_there() -> None:
-            with self.page.expect_navigation():
-                step()
-
-        self._in_every_scheme(name, step_there)
-
-    def _in_every_scheme(self, name: str, open_it: Callable[[], object]) -> None:
-        """The second scheme is turned to on the open page, as when the evening comes."""
-        for scheme in self.schemes:
-            self.page.emulate_media(color_scheme=scheme)
-            if scheme == self.schemes[0]:
-                open_it()
-                self.page.add_style_tag(content="* { transition: none !important }")  # colours between two are none
-            self.page.wait_for_function(DRAWN)
-            self.judge(f"{name}-{self.width}-{scheme}", scheme)
-
-    def judge(self, name: str, scheme: str) -> None:
-        if "EINSTEIN_PICTURES" in os.environ:
-            self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
-        faults = self.faults.setdefault(name, [])
-        if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            faults.append("scrolls sideways")
-        if not self.page.evaluate("'axe' in window"):
-            self.page.evaluate(AXE)
-        found = self.page.evaluate(f"axe.run({{{RULES[scheme]}resultTypes: ['violations']}})")["violations"]
-        faults += [f"{fault['id']}: {fault['nodes'][0]['html'][:120]}" for fault in found]
-
-    def found(self) -> dict[str, list[str]]:
-        return {name: faults for name, faults in self.faults.items() if faults}
 
 
 @pytest.mark.parametrize("width", WIDTHS)
