@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import timedelta
 
 import pandas as pd
 import pytest
+from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from apps.datasets.upload import receive_path
 from apps.runs.models import Run
 from apps.runs.queue import enqueue
 from apps.scoring.models import Score, ScoringRun
+from apps.scoring.score import _upsert
 from tests.conftest import TELCO
 
 
@@ -186,3 +190,34 @@ def test_a_wide_installation_of_scores_costs_the_same_queries(
     )  # fmt: skip
     with django_assert_max_num_queries(len(few)):
         client.get(f"/w/{workspace.slug}/predictions/{scored.id}/scores/")
+
+
+def test_a_score_that_stays_is_written_without_touching_an_index(scored):
+    """What makes a night cheap (docs/decisions/0029): nothing that changes each time may be indexed, and pages have room."""
+    counted = "SELECT pg_stat_get_xact_tuples_updated(t), pg_stat_get_xact_tuples_hot_updated(t) FROM (SELECT 'scoring_score'::regclass::oid) AS s(t)"
+    with connection.cursor() as cursor:
+        cursor.execute(counted)
+        before = cursor.fetchone()
+        Score.objects.filter(prediction=scored).update(scoring_run_id=1, as_of=timezone.now(), previous=F("value"))
+        cursor.execute(counted)
+        updated, hot = (now - then for now, then in zip(cursor.fetchone(), before, strict=True))
+    assert updated == 200
+    assert hot == updated
+
+
+AWKWARD = ["plain", "", "a,b", 'say "so"', "two\nlines", "\\.", "\\N", "tab\there", "  ", "Zürich ✓", "null"]
+
+
+def test_scores_of_awkward_keys_reach_the_database_as_they_are(scored):
+    run = ScoringRun.objects.select_related("version").latest("id")
+    rows = pd.DataFrame(
+        {
+            "key": AWKWARD, "value": 0.1 + 0.2, "predicted": [text * 250 for text in AWKWARD], "band": "low",
+            "reasons": [json.dumps([{"field": text}]) for text in AWKWARD], "seen": False, "open": True,
+        }
+    )  # fmt: skip
+    _upsert(rows, scored, run.version, run)
+    kept = {row.key: row for row in Score.objects.filter(prediction=scored, key__in=AWKWARD)}
+    assert set(kept) == set(AWKWARD)
+    for text, row in kept.items():
+        assert (row.value, row.predicted, row.reasons) == (0.1 + 0.2, (text * 250)[:220], [{"field": text}])
