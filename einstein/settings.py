@@ -242,9 +242,8 @@ WORKERS = {
     "train": env.int("EINSTEIN_TRAIN_WORKERS", default=1),
     "large": env.int("EINSTEIN_LARGE_WORKERS", default=1),  # 0: large tables go with all others
 }
-LARGE_RECORDS = env.int(
-    "EINSTEIN_LARGE_RECORDS", default=200_000
-)  # from here on a table is large (docs/decisions/0028)
+# From so many records on a table is large (docs/decisions/0028).
+LARGE_RECORDS = env.int("EINSTEIN_LARGE_RECORDS", default=200_000)
 TRAIN_THREADS = env.int("EINSTEIN_TRAIN_THREADS", default=0)  # 0: all cores
 TRAIN_EXECUTOR = env.str("EINSTEIN_TRAIN_EXECUTOR", default="subprocess")  # a kind of apps.predictions.executors
 TRAIN_CPUS = env.int("EINSTEIN_TRAIN_CPUS", default=2)  # asked of a cluster for one training

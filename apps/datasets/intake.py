@@ -204,9 +204,8 @@ def _as_snapshot(
 def looked_at(path: Path, arrived: Arrived | None = None) -> pd.DataFrame:
     """The records that the fields are looked at by: all, or a sample of a large table; at hand where the file is as it arrived."""
     rows = pq.read_metadata(path).num_rows
-    if arrived is not None and path == arrived.path:
-        return arrived.sample(rows if rows <= EXACT else SAMPLE)
-    return chain.sample_of_file(path, rows if rows <= EXACT else SAMPLE)
+    most = rows if rows <= EXACT else SAMPLE
+    return arrived.sample(most) if arrived is not None and path == arrived.path else chain.sample_of_file(path, most)
 
 
 def _laid_over(

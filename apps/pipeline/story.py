@@ -267,8 +267,9 @@ def begin_taking(workspace_id: int, dataset_id: int) -> None:
 def begin_delivering(workspace_id: int, delivery_id: int) -> None:
     """Queue the work on what waits for one destination."""
     with workspace_scope(workspace_id):
-        dataset = Delivery.objects.values_list("prediction__dataset_id", flat=True).get(id=delivery_id)
-        enqueue("deliver", delivery_id, queue=lane_of(dataset), unique_key=f"deliver:{delivery_id}")
+        dataset = Delivery.objects.filter(id=delivery_id).values_list("prediction__dataset_id", flat=True).first()
+        if dataset is not None:  # else its workspace was erased meanwhile
+            enqueue("deliver", delivery_id, queue=lane_of(dataset), unique_key=f"deliver:{delivery_id}")
 
 
 def announce_alert(workspace_id: int, alert_id: int) -> None:

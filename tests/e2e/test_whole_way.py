@@ -24,13 +24,8 @@ def with_news(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([newer, more], ignore_index=True)
 
 
-LONG = {
-    "mysql",
-    "salesforce",
-    "s3",
-    "sftp",
-    "url",
-}  # each is like another, seen from the pages; nights in tests/faults read addresses
+# Each is like another, seen from the pages; nights in tests/faults read addresses.
+LONG = {"mysql", "salesforce", "s3", "sftp", "url"}
 
 
 @pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.long] * (kind in LONG)) for kind in PLACES])
