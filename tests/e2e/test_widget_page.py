@@ -32,7 +32,7 @@ with workspace_scope({workspace}):
     kind, body, signature = tokens.mint_token(widget, other.key, host).split(".")
     print(json.dumps({{
         "good": good, "address": tokens.record_address(widget, mine.key), "list": tokens.mint_list_token(widget, 3, host), "frame": tokens.frame_key(widget),
-        "expired": tokens.mint_token(widget, mine.key, host, seconds=-61), "just over": tokens.mint_token(widget, mine.key, host, seconds=-50),
+        "expired": tokens.mint_token(widget, mine.key, host, seconds=-61), "just over": tokens.mint_token(widget, mine.key, host, seconds=-1),
         "clock 50 s ahead": tokens.mint_token(widget, mine.key, host, seconds=350), "clock 5 min ahead": tokens.mint_token(widget, mine.key, host, seconds=600),
         "clock 5 min behind": tokens.mint_token(widget, mine.key, host, seconds=-300), "forged": kind + "." + body + "." + good.split(".")[2],
         "other record": tokens.mint_token(widget, other.key, host)[:-6] + "AAAAAA", "other origin": tokens.mint_token(widget, mine.key, "https://elsewhere.example"),
