@@ -272,6 +272,7 @@ LEASE_SECONDS = env.int("EINSTEIN_LEASE_SECONDS", default=20)
 CHECK_SECONDS = env.int("EINSTEIN_CHECK_SECONDS", default=60)
 GROUPING_SECONDS = env.int("EINSTEIN_GROUPING_SECONDS", default=600)
 GRACE_SECONDS = env.int("EINSTEIN_GRACE_SECONDS", default=3600)
+JITTER_SECONDS = env.int("EINSTEIN_JITTER_SECONDS", default=300)  # within which what is planned for one hour begins
 QUEUE_AGE_SECONDS = env.int("EINSTEIN_QUEUE_AGE_SECONDS", default=900)  # work that waits longer is a fault
 WATCH_CLOCK = env.bool("EINSTEIN_WATCH_CLOCK", default=True)  # by each web process
 METRICS_TOKEN = env.str("EINSTEIN_METRICS_TOKEN", default="")  # who may read /metrics; nobody without one

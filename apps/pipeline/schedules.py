@@ -1,10 +1,13 @@
-"""When something planned comes next, in the workspace's time zone, once on each clock-change day."""
+"""When something planned comes next, in the workspace's time zone, once on each clock-change day; and how much later it begins."""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
+
+from django.conf import settings
 
 
 class Planned(Protocol):
@@ -33,3 +36,13 @@ def next_slot(planned: Planned, zone: ZoneInfo, after: datetime) -> datetime | N
             if slot > after:
                 return slot
         day += timedelta(days=1)
+
+
+def jitter(kind: str, row_id: int) -> timedelta:
+    """How long after its slot a planned thing begins: up to `EINSTEIN_JITTER_SECONDS`, each its own time and the same every day.
+
+    Whoever picks an hour picks a round one, and so does everybody else: begun at once, they would all ask the same database or
+    address in the same second.
+    """
+    place = int.from_bytes(hashlib.sha256(f"{kind}:{row_id}".encode()).digest()[:8]) / 2**64
+    return timedelta(seconds=int(place * settings.JITTER_SECONDS))

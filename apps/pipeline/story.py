@@ -29,7 +29,7 @@ from apps.deliveries.plan import plan, plan_alert, plan_run
 from apps.monitoring.models import Alert, Watch
 from apps.monitoring.observe import observe
 from apps.pipeline.export import export_workspace, forget_exports
-from apps.pipeline.schedules import next_slot
+from apps.pipeline.schedules import jitter, next_slot
 from apps.predictions.judge_ending import BrokeOff
 from apps.predictions.models import Prediction
 from apps.predictions.queries import fields_in_use
@@ -221,7 +221,8 @@ def plan_due_scoring(workspace_id: int, prediction_id: int) -> None:
         slot = prediction.next_run_at
         if prediction.dataset.state == "active":
             key = f"score:{prediction.id}:{slot.isoformat()}"
-            enqueue("score", prediction.id, queue=lane_of(prediction.dataset_id), unique_key=key)
+            due = slot + jitter("prediction", prediction.id)
+            enqueue("score", prediction.id, queue=lane_of(prediction.dataset_id), unique_key=key, due_at=due)
             prediction.last_slot_at = slot
             # Whatever was planned before, from now on this slot may be late.
             late = slot + timedelta(seconds=settings.GRACE_SECONDS)
@@ -239,7 +240,8 @@ def plan_due_refresh(workspace_id: int, source_id: int) -> None:
             return
         if source.next_run_at is not None and source.dataset.state == "active":
             key = f"refresh:{source.dataset_id}"
-            enqueue("refresh", source.dataset_id, queue=lane_of(source.dataset_id), unique_key=key)
+            due = source.next_run_at + jitter("source", source.id)
+            enqueue("refresh", source.dataset_id, queue=lane_of(source.dataset_id), unique_key=key, due_at=due)
         source.next_run_at = next_slot(source, Workspace.objects.get(id=workspace_id).zone, now)
         source.save(update_fields=["next_run_at"])
 

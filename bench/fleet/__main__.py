@@ -74,7 +74,7 @@ def begin() -> tuple[str, str]:
         shutil.rmtree(VAR / name, ignore_errors=True)
     os.environ |= {
         "EINSTEIN_VAR": str(VAR), "DJANGO_SETTINGS_MODULE": "einstein.settings", "EINSTEIN_OUTBOUND_ALLOW": "127.0.0.0/8", "EINSTEIN_LOG_LEVEL": "ERROR",
-        "EINSTEIN_WORKERS": str(WORKERS), "OMP_WAIT_POLICY": "passive",
+        "EINSTEIN_WORKERS": str(WORKERS), "EINSTEIN_JITTER_SECONDS": "0", "OMP_WAIT_POLICY": "passive",
     }  # fmt: skip
     os.environ.pop("DATABASE_URL", None)
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, check=True)

@@ -36,7 +36,7 @@ def begin() -> None:
     """Point the settings at the bench's own files and database, migrate, and set Django up."""
     shutil.rmtree(VAR / "files", ignore_errors=True)
     os.environ |= {"EINSTEIN_VAR": str(VAR), "DJANGO_SETTINGS_MODULE": "einstein.settings", "EINSTEIN_OUTBOUND_ALLOW": "127.0.0.0/8",
-                   "EINSTEIN_LEASE_SECONDS": "36000", "EINSTEIN_LOG_LEVEL": "ERROR"}  # fmt: skip
+                   "EINSTEIN_LEASE_SECONDS": "36000", "EINSTEIN_JITTER_SECONDS": "0", "EINSTEIN_LOG_LEVEL": "ERROR"}  # fmt: skip
     os.environ.pop("DATABASE_URL", None)
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, check=True)
     import django

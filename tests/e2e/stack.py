@@ -53,7 +53,7 @@ class Stack:
         self.inbox = Inbox()
         self.env = os.environ | {
             "EINSTEIN_VAR": str(self.var), "EINSTEIN_PORT": str(self.port), "EINSTEIN_NO_LOGIN_LIMITS": "1", "EINSTEIN_LOG_LEVEL": "INFO", "EINSTEIN_WATCH_CLOCK": "1", "EINSTEIN_COUNT_CALLS_SECONDS": "1", "EINSTEIN_USAGE_SECONDS": "20", "EINSTEIN_LARGE_WORKERS": "0",
-            "EINSTEIN_CHECK_SECONDS": "5", "EINSTEIN_GROUPING_SECONDS": "0", "EINSTEIN_GRACE_SECONDS": "3", "EINSTEIN_LEASE_SECONDS": "10",
+            "EINSTEIN_CHECK_SECONDS": "5", "EINSTEIN_GROUPING_SECONDS": "0", "EINSTEIN_GRACE_SECONDS": "3", "EINSTEIN_JITTER_SECONDS": "0", "EINSTEIN_LEASE_SECONDS": "10",
             "EINSTEIN_SMTP_URL": f"smtp://127.0.0.1:{self.inbox.controller.port}", "EINSTEIN_PUBLIC_URL": self.base,
             "EINSTEIN_OUTBOUND_ALLOW": "127.0.0.0/8", "EINSTEIN_STATIC_BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage", **env,
         }  # fmt: skip

@@ -140,7 +140,7 @@ class Installation:
         self.env = os.environ | {
             "EINSTEIN_VAR": str(self.var), "DATABASE_URL": self.database.url(APPLICATION), "DATABASE_OWNER_URL": self.database.url(OWNER),
             "EINSTEIN_SMTP_URL": f"smtp://{address}:{self.inbox.port}", "EINSTEIN_OUTBOUND_ALLOW": f"{address}/32", "EINSTEIN_LOG_LEVEL": "INFO",
-            "EINSTEIN_LEASE_SECONDS": str(LEASE_SECONDS), "EINSTEIN_CHECK_SECONDS": "2", "EINSTEIN_GROUPING_SECONDS": "0", "EINSTEIN_WATCH_CLOCK": "0",
+            "EINSTEIN_LEASE_SECONDS": str(LEASE_SECONDS), "EINSTEIN_CHECK_SECONDS": "2", "EINSTEIN_GROUPING_SECONDS": "0", "EINSTEIN_WATCH_CLOCK": "0", "EINSTEIN_JITTER_SECONDS": "0",
             "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", **env,
         }  # fmt: skip
         self.hosts: list[Host] = []
