@@ -24,6 +24,7 @@ from einstein.ml.errors import DataProblem
 from einstein.ml.watch import Watcher
 from einstein.ml.watch.figures import Figure, figures
 from einstein.ml.watch.keep import from_bytes, to_bytes
+from einstein.ml.watch.table import Batch
 
 WATCHES_HELD = 8  # in a process, by content: what a reference taught never changes
 DIGITS = 6
@@ -126,7 +127,7 @@ def _look(memory: Memory, watcher: Watcher, scored: Scored, expected: bool = Fal
     if Look.objects.filter(scoring_run=scored.run).exists():
         return
     zone = Workspace.objects.get(id=scored.run.workspace_id).zone
-    records = scored_records(scored)
+    records = Batch.of(scored_records(scored), scored.read)
     lines = watcher.look(records, day=scored.run.as_of.astimezone(zone).weekday())
     found = figures(watcher)
     training = beyond_training(scored.run.version.facts, watcher)
@@ -135,9 +136,9 @@ def _look(memory: Memory, watcher: Watcher, scored: Scored, expected: bool = Fal
     if missed is not None:
         alarms.append(missed | {"since": _since(missed, scored)})
     if watcher.number == 1 and not expected:
-        alarms += gross_against_training(training, len(records))
+        alarms += gross_against_training(training, records.rows)
     Look.objects.create(
-        prediction_id=scored.run.prediction_id, scoring_run=scored.run, number=watcher.number, records=len(records), at=scored.run.as_of,
+        prediction_id=scored.run.prediction_id, scoring_run=scored.run, number=watcher.number, records=records.rows, at=scored.run.as_of,
         scores=_score_facts(watcher, scored) | realised, alarms=alarms,
         fields={figure.field: _row(figure, training.get(figure.field, {})) for figure in found},
     )  # fmt: skip
@@ -188,9 +189,7 @@ def _row(figure: Figure, training: dict[str, Any]) -> list[float | None]:
 def _score_facts(watcher: Watcher, scored: Scored) -> dict[str, Any]:
     run, look = scored.run, watcher.seen
     facts = {"mean": float(np.mean(scored.values)), "high": run.bands.get("high", 0) / max(1, run.scored)}
-    if watcher.promise is not None and look is not None and look.scores is not None:
-        matrix = watcher.learnt.score_company.matrix
-        told = watcher.promise.estimate(look.scores.column.values, lambda: matrix(look.values, look.table.rows))
-        if told is not None:
-            facts |= {"estimated": told.value, "estimated_usual": told.usual, "metric": told.metric}
+    if look is not None and look.promised is not None:
+        told = look.promised
+        facts |= {"estimated": told.value, "estimated_usual": told.usual, "metric": told.metric}
     return facts

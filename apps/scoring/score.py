@@ -7,7 +7,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,10 @@ from apps.scoring.models import ScoringRun
 from apps.scoring.outcomes import keep_outcomes
 from apps.workspaces.scope import current_workspace_id, workspace_scope
 from einstein import storage
+from einstein.ml.artifact import Model
+from einstein.ml.columns import Column
+from einstein.ml.features.encoder import read_columns
+from einstein.ml.schema import FieldSpec
 from einstein.ml.scorer import Scores, score, score_one
 from einstein.postgres import moment
 
@@ -48,6 +52,9 @@ class Scored:
     run: ScoringRun
     table: pd.DataFrame
     values: np.ndarray
+    read: dict[str, tuple[FieldSpec, Column]] = field(
+        default_factory=dict, repr=False
+    )  # the model's fields, of small tables
 
 
 def score_prediction(work: Work, then: Callable[[ScoringRun], None] = lambda run: None) -> Scored | None:
@@ -71,7 +78,11 @@ def score_prediction(work: Work, then: Callable[[ScoringRun], None] = lambda run
         _note_unchanged(work, prediction)
         return None
     work.stage(f"Score {len(found.records):,} {prediction.dataset.noun}s")
-    scores = _in_chunks(work, version, found.records)
+    model = model_of(version)
+    specs, columns = model.encoder.specs, {}
+    if 0 < len(found.records) <= CHUNK:
+        columns = read_columns(found.records, specs)  # once, for scoring and for the look at it
+    scores = _in_chunks(work, model, found.records, columns)
     work.stage("Keep the scores")
     rows = _as_table(found, scores)
 
@@ -79,7 +90,8 @@ def score_prediction(work: Work, then: Callable[[ScoringRun], None] = lambda run
         keep_outcomes(prediction, found.known, run)
 
     run = _keep(work, prediction, version, snapshot, fingerprint, rows, len(table), before, then)
-    return Scored(run, found.records, scores.value)
+    read = {spec.name: (spec, columns[spec.name]) for spec in specs if spec.name in columns}
+    return Scored(run, found.records, scores.value, read)
 
 
 def scores_kept(run: ScoringRun) -> Scored | None:
@@ -126,12 +138,11 @@ def _refuse_missing_fields(version: ModelVersion, table: pd.DataFrame, predictio
         )
 
 
-def _in_chunks(work: Work, version: ModelVersion, records: pd.DataFrame) -> Scores:
-    model = model_of(version)
+def _in_chunks(work: Work, model: Model, records: pd.DataFrame, columns: dict[str, Column]) -> Scores:
     parts = []
     for start in range(0, len(records), CHUNK):
         work.check()
-        parts.append(score(model, records.iloc[start : start + CHUNK], REASONS_KEPT))
+        parts.append(score(model, records.iloc[start : start + CHUNK], REASONS_KEPT, columns))
         work.progress(done=min(start + CHUNK, len(records)), total=len(records), unit="scored")
     if not parts:
         return score(model, records, 0)

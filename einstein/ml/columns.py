@@ -59,8 +59,10 @@ class Texts(NamedTuple):
 
 def as_arrow(values: pd.Series) -> pa.Array | pa.ChunkedArray:
     """A field as Arrow text with nulls; numbers and the like become the text Python writes for them."""
+    # Arrow asks a Series for what it may have, and each question is looked up among the names of its records.
+    plain = values.to_numpy() if values.dtype == object else values
     try:
-        array = pa.array(values, from_pandas=True)
+        array = pa.array(plain, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError, OverflowError):
         return pa.array([_text(value) for value in values], type=pa.string())
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):

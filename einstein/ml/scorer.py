@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from einstein.ml.artifact import Model
+from einstein.ml.columns import Column
 from einstein.ml.explain import LEAST_SHARE, reason, reasons_of, shown_value
 
 CHUNK = 50_000  # records scored at once, so that memory does not grow with the table
@@ -29,12 +30,15 @@ class Scores:
     reasons: list[list[dict[str, Any]]]
 
 
-def score(model: Model, table: pd.DataFrame, reasons: int = 3) -> Scores:
-    """Score a table of strings. Missing fields count as blank, extra ones are ignored; any number of rows."""
+def score(model: Model, table: pd.DataFrame, reasons: int = 3, columns: dict[str, Column] | None = None) -> Scores:
+    """Score a table of strings. Missing fields count as blank, extra ones are ignored; any number of rows.
+
+    `columns` are the model's fields where somebody has read them already, as `read_columns` does, of at most `CHUNK` records.
+    """
     guesses, why = [model.predict(np.zeros((0, 0)))], []
     for start in range(0, len(table), CHUNK):
         part = table.iloc[start : start + CHUNK]
-        features = model.encoder.transform_table(part)
+        features = model.encoder.transform(columns) if columns else model.encoder.transform_table(part)
         guesses.append(model.predict(features))
         if reasons:
             why += reasons_of(part, model.encoder.fields, model.effects(features, guesses[-1]), reasons)

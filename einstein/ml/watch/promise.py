@@ -76,11 +76,9 @@ class Promise:
         features = learnt.score_company.matrix(learnt.values, learnt.rows)
         return cls(outcome, Errors.fit(came[there], scores[there], features[there], seed))
 
-    def alarms(
-        self, batch: Batch, scores: np.ndarray, features: Callable[[], np.ndarray], causes: list[str]
-    ) -> list[Alarm]:
-        """`scores` (records,) with NaN for blank, `features` gives (records, fields) when asked, `causes` the fields that alarm, strongest first."""
-        told = [verdict for verdict in self._verdicts(batch, scores, features) if verdict is not None]
+    def alarms(self, batch: Batch, scores: np.ndarray, promised: Verdict | None, causes: list[str]) -> list[Alarm]:
+        """`scores` (records,) with NaN for blank, `promised` what they were estimated at, `causes` the fields that alarm, strongest first."""
+        told = [verdict for verdict in (promised, self._realised(batch, scores)) if verdict is not None]
         worse = [verdict for verdict in told if verdict.is_worse]
         if worse:
             return [_alarm(worse[-1], causes)]
@@ -88,13 +86,13 @@ class Promise:
             self.measure.accept(told[0])
         return []
 
-    def _verdicts(self, batch: Batch, scores: np.ndarray, features: Callable[[], np.ndarray]) -> list[Verdict | None]:
-        found, known = [self.estimate(scores, features)], ~np.isnan(scores)
-        if isinstance(self.measure, Ranking) and self.outcome is not None and self.outcome.field in batch.columns:
-            came = self.outcome.of(batch)
-            there = known & ~np.isnan(came)
-            found.append(self.measure.judge_realised(came[there], scores[there]))
-        return found
+    def _realised(self, batch: Batch, scores: np.ndarray) -> Verdict | None:
+        """What came true of a batch, where it says so and enough have come."""
+        if not isinstance(self.measure, Ranking) or self.outcome is None or self.outcome.field not in batch.columns:
+            return None
+        came = self.outcome.of(batch)
+        there = ~np.isnan(scores) & ~np.isnan(came)
+        return self.measure.judge_realised(came[there], scores[there])
 
 
 def _alarm(verdict: Verdict, causes: list[str]) -> Alarm:

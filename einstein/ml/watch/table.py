@@ -5,6 +5,7 @@ Typed columns and columns of strings give the same values: 5 and 5.0 are one num
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,17 +42,23 @@ class Values:
         return most["values"], most["counts"] / int(self.unreadable.sum())
 
 
+Read = Mapping[str, tuple[FieldSpec, Column]]  # fields that were read already, and as what
+
+
 @dataclass
 class Batch:
-    """A table of records: Arrow columns by name, read by field types on demand."""
+    """A table of records: Arrow columns by name, read by field types on demand, unless they were read already."""
 
     columns: dict[str, pa.Array]
     rows: int
     texts: dict[str, pa.Array] = field(default_factory=dict, repr=False)
+    known: Read = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, table: pa.Table | pd.DataFrame) -> Batch:
-        """From an Arrow table or a DataFrame of any dtypes."""
+    def of(cls, table: pa.Table | pd.DataFrame | Batch, known: Read | None = None) -> Batch:
+        """From an Arrow table or a DataFrame of any dtypes. `known` are fields of it, (records,) each, as whoever had it before has read them."""
+        if isinstance(table, Batch):
+            return table
         if isinstance(table, pd.DataFrame):
             table = (
                 pa.table({str(name): _arrow(table[name]) for name in table.columns})
@@ -59,7 +66,7 @@ class Batch:
                 else pa.table({})
             )
         columns = {name: _one(table.column(name)) for name in table.column_names}
-        return cls(columns, table.num_rows)
+        return cls(columns, table.num_rows, known=known or {})
 
     def text(self, name: str) -> pa.Array:
         """A field as text: whole numbers without a point, nulls kept."""
@@ -76,8 +83,15 @@ class Batch:
         if spec.family == "date" and pa.types.is_temporal(array.type) and not pa.types.is_time(array.type):
             return Values(Column(_seconds(array)), np.zeros(self.rows, dtype=bool))
         text = self.text(spec.name)
-        column = read_column(pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([text]))), spec)
-        return Values(column, column.blank & _says_something(text), text)
+        known = self.known.get(spec.name)
+        if known is not None and (known[0].type, known[0].options) == (spec.type, spec.options):
+            column = known[1]
+        else:
+            column = read_column(pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([text]))), spec)
+        blank = column.blank
+        if int(blank.sum()) == text.null_count:  # each blank one held nothing
+            return Values(column, np.zeros(self.rows, dtype=bool), text)
+        return Values(column, blank & _says_something(text), text)
 
 
 def as_text(array: pa.Array) -> pa.Array:
@@ -122,7 +136,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 def _arrow(values: pd.Series) -> pa.Array | pa.ChunkedArray:
     try:
-        return pa.array(values, from_pandas=True)
+        return pa.array(values.to_numpy() if values.dtype == object else values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError, OverflowError):
         texts = [None if pd.isna(value) else str(value).encode("utf-8", "replace").decode() for value in values]
         return pa.array(texts, pa.string())

@@ -19,6 +19,7 @@ from einstein.ml.watch.causes import Sight, cause_of
 from einstein.ml.watch.causes.unit import find as unit
 from einstein.ml.watch.content import Content
 from einstein.ml.watch.evidence import FLOOR, WINDOWS, History, Surprise
+from einstein.ml.watch.expected import Verdict
 from einstein.ml.watch.feed import empty_alarm, gone_alarm, repeat_alarms, volume_alarm
 from einstein.ml.watch.gauges import Measured
 from einstein.ml.watch.learnt import Learnt
@@ -76,7 +77,8 @@ class Heard:
 
 @dataclass
 class Look:
-    """One batch on its way through the watch. `found` and `heard` are in the panel's order, `together` is the panel as one."""
+    """One batch on its way through the watch. `found` and `heard` are in the panel's order, `together` is the panel as one, `promised` what
+    the scores promise."""
 
     table: Batch
     values: dict[str, Values]
@@ -84,6 +86,7 @@ class Look:
     found: list[Measured | None]
     together: Measured
     heard: list[Heard]
+    promised: Verdict | None = None
 
 
 class Watcher:
@@ -114,7 +117,7 @@ class Watcher:
         """What the p-value of one stat must stay below for the budget to hold."""
         return self.settings.budget / 100 / max(1, len(self.panel.usual) * len(WINDOWS))
 
-    def look(self, batch: pa.Table | pd.DataFrame, day: int | None = None) -> list[dict[str, Any]]:
+    def look(self, batch: pa.Table | pd.DataFrame | Batch, day: int | None = None) -> list[dict[str, Any]]:
         """Judge the next batch; lines for alerts.jsonl. `day` is its day of the week, else told from a date that all its records share, else counted."""
         table = Batch.of(batch)
         if table.rows == 0:
@@ -274,12 +277,11 @@ class Watcher:
         if self.promise is None or look.scores is None:
             return []
         causes = [alarm.field for alarm in alarms if alarm.scope in {"field", "relation"} and alarm.field]
-        return self.promise.alarms(
-            look.table,
-            look.scores.column.values,
-            lambda: self.learnt.score_company.matrix(look.values, look.table.rows),
-            causes,
+        scores = look.scores.column.values
+        look.promised = self.promise.estimate(
+            scores, lambda: self.learnt.score_company.matrix(look.values, look.table.rows)
         )
+        return self.promise.alarms(look.table, scores, look.promised, causes)
 
     def begin_with(self, batch: pa.Table | pd.DataFrame) -> None:
         """Learn what only a batch tells without judging it, so that the watch can be kept before its first look."""
