@@ -113,7 +113,10 @@ def _note_arrival(work: Work, parcel: Parcel, receipt: Receipt) -> bool:
         _end_attempt(parcel, True, receipt.words)
         if parcel.delivery.failing_since is not None:
             Delivery.objects.filter(id=parcel.delivery.id).update(failing_since=None)
-        return Sending.objects.filter(destination_id=parcel.delivery.id, state="waiting").exists()
+        more = Sending.objects.filter(destination_id=parcel.delivery.id, state="waiting").exists()
+        if not more:
+            work.succeed()
+        return more
 
 
 def _note_failure(work: Work, parcel: Parcel, words: str, *, final: bool = False, stop: bool = False) -> None:

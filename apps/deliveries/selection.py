@@ -30,10 +30,11 @@ CONDITIONS = {
     "top": "place <= $count AND (before_place IS NULL OR before_place > $count)",
 }
 # Reasons as people read them, as einstein.ml.explain.reason_words puts them; a test holds the two together.
-REASON = "CASE WHEN {0}->>'value' IS NULL THEN {0}->>'field' || ' is blank' ELSE ({0}->>'field') || ' is ' || ({0}->>'value') END || ': ' || ({0}->>'direction')"
-REASONS = (
-    f"array_to_string([{', '.join(REASON.format(f'CAST(reasons AS JSON)->{place}') for place in range(3))}], '; ')"
+REASON = (
+    "CASE WHEN r.value IS NULL THEN r.field || ' is blank' ELSE r.field || ' is ' || r.value END || ': ' || r.direction"
 )
+KEPT_REASONS = """from_json(reasons, '[{"field": "VARCHAR", "value": "VARCHAR", "direction": "VARCHAR"}]')"""
+REASONS = f"array_to_string(list_transform({KEPT_REASONS}[1:3], lambda r: {REASON}), '; ')"
 
 
 @dataclass(frozen=True)

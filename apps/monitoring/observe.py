@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -30,19 +31,24 @@ WATCHES_HELD = 8  # in a process, by content: what a reference taught never chan
 DIGITS = 6
 
 
-def observe(work: Work, scored: Scored | None) -> None:
-    """Look at a scoring run, and at one that an interrupted worker scored but did not look at. Doing it twice changes nothing."""
+def observe(work: Work, scored: Scored | None, then: Callable[[], None] = lambda: None) -> None:
+    """Look at a scoring run, and at one that an interrupted worker scored but did not look at. Doing it twice changes nothing.
+
+    `then` is called in the transaction that keeps the look.
+    """
     with workspace_scope(work.workspace_id):
         scored = scored or _left_behind(work)
     if scored is None or not len(scored.values):
         return
     with work.fenced():
         if _looked(scored):
+            then()
             return
     with workspace_scope(work.workspace_id):
         remember(scored)
     with work.fenced():
         _looked(scored)
+        then()
 
 
 def _looked(scored: Scored) -> bool:

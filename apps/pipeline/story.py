@@ -93,13 +93,14 @@ def _score_what_stands_on(work: Work, taken: Taken) -> None:
         lane = lane_of(work.subject_id)
         for prediction in Prediction.objects.filter(dataset_id=work.subject_id, state="active", champion__isnull=False):
             enqueue("score", prediction.id, queue=lane, unique_key=f"score:{prediction.id}:read:{work.run_id}")
+        work.succeed()
 
 
 def score_and_observe(work: Work) -> None:
     """Scores, then what they and their records look like; the clock's checks judge the observations."""
     scored = score_prediction(work, then=plan_run)
     work.stage("Compare with what is usual")
-    observe(work, scored)
+    observe(work, scored, then=work.succeed)
 
 
 def forget_record(work: Work) -> None:
@@ -144,7 +145,8 @@ def _perform(work: Work) -> None:
             if work.kind not in NEEDS_NO_ROOM:
                 disk.refuse_without_room()
             KINDS[work.kind](work)
-        work.finish("succeeded")
+        if not work.ended_as:
+            work.finish("succeeded")
     except LeaseLost:
         logger.warning("run %s: another worker has it now; this one stops", work.run_id)
     except Cancelled:

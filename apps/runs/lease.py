@@ -22,6 +22,8 @@ from einstein.postgres import moment
 
 logger = logging.getLogger("einstein.runs")
 TOLD_SECONDS = 1.0  # at most so often a Run's stages and progress are written: whoever watches looks about as often
+# Asked several times a Run, so without a query set.
+HELD = "SELECT 1 FROM runs_run WHERE workspace_id = %s AND id = %s AND lease = %s AND state = 'running' FOR UPDATE"
 
 
 class LeaseLost(Exception):
@@ -44,22 +46,26 @@ class Work:
         self.run_id, self.lease, self.kind = run.id, run.lease, run.kind
         self.subject_id, self.params = run.subject_id, run.params
         self.created_by_id = run.created_by_id
-        self.ended_as = ""  # until `finish` has written how
+        self.ended_as = ""  # until it is written how
         self.lost = threading.Event()
         self.cancel = threading.Event()
         self.stages: list[dict[str, Any]] = []
         self._untold: dict[str, Any] = {}
         self._told_at = time.monotonic()
         self._telling = threading.Lock()
+        self._fence = threading.local()  # the heartbeat has fences of its own
 
     @contextmanager
     def fenced(self) -> Iterator[None]:
         """A transaction in the Run's workspace that commits only while this lease is the newest."""
         with workspace_scope(self.workspace_id):
-            held = Run.objects.select_for_update().filter(id=self.run_id, lease=self.lease, state="running")
-            if not held.values_list("id", flat=True).first():
-                raise LeaseLost
+            with connection.cursor() as cursor:
+                cursor.execute(HELD, [self.workspace_id, self.run_id, self.lease])
+                if cursor.fetchone() is None:
+                    raise LeaseLost
+            self._fence.ending = ""
             yield
+        self.ended_as = self._fence.ending or self.ended_as
 
     def stage(self, name: str, detail: str = "") -> None:
         """Begin a stage: the one before is done. The same name again says how far it is."""
@@ -100,14 +106,21 @@ class Work:
             raise Cancelled
 
     def finish(self, state: str, *, error: str = "", outcome: dict[str, Any] | None = None) -> None:
+        with self.fenced():
+            self._end(state, error, outcome)
+
+    def succeed(self) -> None:
+        """Say in the fence one is in, as the last there is to do, that the Run has succeeded: it has when that fence commits."""
+        self._end("succeeded")
+
+    def _end(self, state: str, error: str = "", outcome: dict[str, Any] | None = None) -> None:
         if self.stages:
             self.stages[-1] = {"ended": moment.now().timestamp()} | self.stages[-1]
         values = self._untold | {"state": state, "error": error, "ended_at": moment.now(), "stages": self.stages}
         if outcome is not None:
             values["outcome"] = outcome
-        with self.fenced():
-            Run.objects.filter(id=self.run_id).update(**values)
-        self.ended_as = state
+        Run.objects.filter(id=self.run_id).update(**values)
+        self._fence.ending = state
 
     def _tell(self, **values: Any) -> None:
         self.check()
