@@ -44,10 +44,10 @@ Path(project.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]  # so that a second test process also comes here first
 
-from apps.datasets import intake  # noqa: E402
+from apps.datasets import field_looks  # noqa: E402
 from tests.memo import remembering  # noqa: E402
 
-intake.detect = remembering(intake.detect)  # hundreds of tests begin by reading one file
+field_looks.detect = remembering(field_looks.detect)  # hundreds of tests begin by reading one file
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

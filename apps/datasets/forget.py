@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 from apps.datasets.chain import batches, sample_of
-from apps.datasets.intake import EXACT, SAMPLE, look_at, replace_fields
+from apps.datasets.field_looks import look_at, replace_fields
+from apps.datasets.intake import EXACT, SAMPLE
 from apps.datasets.kept_out import is_key, mark_of, without
 from apps.datasets.models import Dataset, Enrichment, ErasedRecord, Field, HeldTable, PushedBatch, Snapshot, Upload
 from apps.datasets.records import newest_snapshot

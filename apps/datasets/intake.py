@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,18 +14,17 @@ import pyarrow.parquet as pq
 from apps.datasets import chain, difference
 from apps.datasets.arrival import Arrived, Taken, note_outcome
 from apps.datasets.contract import Match, Promised, judge_rows, letters_of, match
+from apps.datasets.field_looks import Look, look_at, replace_fields
 from apps.datasets.held import hold
 from apps.datasets.kept_out import marks_of, without_erased
 from apps.datasets.models import Dataset, Enrichment, Field, HeldTable, Snapshot, Source
 from apps.datasets.records import newest_snapshot
 from apps.datasets.room import refuse_snapshot
+from apps.datasets.steady import difference_to, is_steady
 from apps.runs.lease import Work, WorkFailed
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
-from einstein.ml.columns import text_codes
-from einstein.ml.profile import profile_field
 from einstein.ml.reader.table import as_frame
-from einstein.ml.schema import FieldSpec, detect
 
 EXACT = 100_000  # records; of larger tables the fields are looked at by a sample
 SAMPLE = 30_000
@@ -57,7 +55,12 @@ def _take_in_once(work: Work, dataset_id: int, arrived: Arrived, needed: set[str
         fields, marks = list(Field.objects.filter(dataset=dataset)), marks_of(dataset)
     with tempfile.TemporaryDirectory(prefix="einstein-intake-") as made:
         folder = Path(made)
-        matched = _matched(work, dataset, before, fields, arrived, needed)
+        counts = None
+        if before is not None and not marks:  # of what was erased, records may come along
+            with workspace_scope(work.workspace_id):
+                counts = difference_to(before, dataset.key_field, arrived, folder)
+        steady = counts is not None and is_steady(before, counts)
+        matched = _as_it_was(before, arrived) if steady else _matched(work, dataset, before, fields, arrived, needed)
         if matched.is_held and arrived.accepted is None:
             return hold(work, dataset, arrived, matched)
         path, names = _under_known_names(arrived, matched, before, folder)
@@ -71,12 +74,18 @@ def _take_in_once(work: Work, dataset_id: int, arrived: Arrived, needed: set[str
             path, left_out = without_erased(path, dataset.key_field, dataset.id, marks, folder)
         report = replace(arrived.report, rows=arrived.report.rows - left_out)
         arrived = replace(arrived, report=report, erased=len(marks))
-        kept = _as_snapshot(work, dataset, before, path, names, arrived, folder)
+        kept = _as_snapshot(work, dataset, before, path, names, arrived, folder, counts)
         if kept is None:
             taken = _note_unchanged(work, dataset, arrived)
         else:
-            taken = _keep(work, dataset, before, kept, names, arrived, matched, fields)
+            taken = _keep(work, dataset, before, kept, arrived, matched, fields, steady)
         return replace(taken, left_out=left_out)
+
+
+def _as_it_was(before: Snapshot, arrived: Arrived) -> Match:
+    """How a table fits that is the one before with few changes."""
+    names, report = before.field_names, arrived.report
+    return Match(dict(zip(names, names, strict=True)), judge_rows(report.rows, before.rows, report.rejected, "", 0))
 
 
 def _matched(
@@ -168,9 +177,16 @@ class _Kept:
 
 
 def _as_snapshot(
-    work: Work, dataset: Dataset, before: Snapshot | None, path: Path, names: list[str], arrived: Arrived, folder: Path
+    work: Work,
+    dataset: Dataset,
+    before: Snapshot | None,
+    path: Path,
+    names: list[str],
+    arrived: Arrived,
+    folder: Path,
+    counts: difference.Difference | None,
 ) -> _Kept | None:
-    """Choose between whole and difference; None when nothing has changed."""
+    """Choose between whole and difference; None when nothing has changed. `counts` is the difference, where it was told already."""
     key = dataset.key_field
     comparable = before is not None and bool(key) and before.keyed_by == key
     same_fields = before is not None and set(names) == set(before.field_names)
@@ -180,7 +196,7 @@ def _as_snapshot(
                 f"Changes can only be laid over {dataset.name} when a field names each record. Pick the key field, then read everything once."
             )
         return _laid_over(work, dataset, before, path, names, arrived, folder, same_fields)
-    faults = difference.key_faults(path, key) if key else 1
+    faults = 0 if counts is not None else difference.key_faults(path, key) if key else 1
     if not comparable or not same_fields or faults:
         return _Kept(
             path,
@@ -192,7 +208,7 @@ def _as_snapshot(
             looked_at(path, arrived),
         )
     with workspace_scope(work.workspace_id):
-        counts = difference.against_whole(path, before, key, folder)
+        counts = counts or difference.against_whole(path, before, key, folder)
         if counts.is_nothing and arrived.upload is None:
             return None
         if _is_worth_a_difference(before, counts):
@@ -254,17 +270,17 @@ def _keep(
     dataset: Dataset,
     before: Snapshot | None,
     kept: _Kept,
-    names: list[str],
     arrived: Arrived,
     matched: Match,
     known: list[Field],
+    steady: bool,
 ) -> Taken:
     chosen = {item.name: item.chosen_type for item in known if item.chosen_type}
     if arrived.accepted:
         for change in arrived.accepted.differences:
             if change["kind"] == "retyped":
                 chosen.pop(change["field"], None)
-    looks = look_at(work, kept.seen, chosen) if kept.seen is not None else None
+    looks = look_at(work, kept.seen, chosen, known if steady else None) if kept.seen is not None else None
     work.stage("Keep the snapshot")
     number = before.number + 1 if before else 1
     key = storage.key_for(
@@ -322,24 +338,6 @@ def _note_unchanged(work: Work, dataset: Dataset, arrived: Arrived) -> Taken:
     return taken
 
 
-Look = tuple[FieldSpec, str, dict[str, Any]]
-
-
-def look_at(work: Work, table: pd.DataFrame, chosen: dict[str, str]) -> list[Look]:
-    """Each field's type as decided, its type as detected, and what it holds."""
-    names = list(table.columns)
-    work.stage(f"Look at {len(names):,} fields", f"{len(table):,} records")
-    looks = []
-    for number, name in enumerate(names):
-        if number % 50 == 0:
-            work.progress(done=number, total=len(names), unit="fields")
-        texts = text_codes(table[name])
-        detected = detect(name, texts)
-        spec = detect(name, texts, chosen[name]) if name in chosen else detected
-        looks.append((spec, detected.type, profile_field(texts, spec)))
-    return looks
-
-
 def _choose_key(dataset: Dataset, looks: list[Look], kept: _Kept) -> None:
     """The first id field that is always filled and never repeats is the key, until the user picks another."""
     for spec, _, facts in looks:
@@ -363,22 +361,3 @@ def _refuse_repeats(dataset: Dataset, kept: _Kept, arrived: Arrived) -> None:
             f"{arrived.origin} was refused, as you asked: {repeated:,} record{'s repeat' if repeated > 1 else ' repeats'} the {dataset.key_field} of another, such as {example}. "
             "Remove them from the file, or choose to keep the first or the last."
         )
-
-
-def replace_fields(dataset: Dataset, looks: list[Look], forget: set[str]) -> None:
-    """Fields follow the newest snapshot; what the user chose stays with fields of the same name, but those to `forget`."""
-    known = {item.name: item for item in Field.objects.filter(dataset=dataset)}
-    kept = {name: item.chosen_type for name, item in known.items() if name not in forget}
-    rows = [
-        Field(
-            dataset=dataset, name=spec.name, position=position, detected_type=detected, chosen_type=kept.get(spec.name, ""),
-            profile=facts | {"options": spec.options},
-        )
-        for position, (spec, detected, facts) in enumerate(looks)
-    ]  # fmt: skip
-    Field.objects.bulk_create(
-        rows, 1000, update_conflicts=True, unique_fields=["dataset", "name"], update_fields=["position", "detected_type", "chosen_type", "profile"]
-    )  # fmt: skip
-    gone = set(known) - {row.name for row in rows}
-    if gone:
-        Field.objects.filter(dataset=dataset, name__in=gone).delete()

@@ -157,7 +157,7 @@ def year() -> bool:
         )
     first_look = {}
     look_at = intake.look_at
-    intake.look_at = lambda work, table, chosen: first_look.setdefault(
+    intake.look_at = lambda work, table, chosen, known=None: first_look.setdefault(
         "looks", first_look.get("looks") or look_at(work, table, chosen)
     )
     path = VAR / "night.parquet"

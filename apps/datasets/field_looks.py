@@ -1,0 +1,72 @@
+"""What each field of a table holds: its type, detected or as before, and its profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from apps.datasets.models import Dataset, Field
+from apps.datasets.steady import STEADY
+from apps.runs.lease import Work
+from einstein.ml.columns import Texts, text_codes
+from einstein.ml.profile import profile_field
+from einstein.ml.schema import FieldSpec, detect
+
+SLIP = 0.01  # of the filled values: so many more may be unreadable before a field's type is asked anew
+
+Look = tuple[FieldSpec, str, dict[str, Any]]
+
+
+def look_at(work: Work, table: pd.DataFrame, chosen: dict[str, str], known: list[Field] | None = None) -> list[Look]:
+    """Each field's type as decided, its type as detected, and what it holds.
+
+    `known` are the fields of the snapshot before where most records are as they were in it: then a field that still reads well keeps its type,
+    which would otherwise flip back and forth over a few records, and need not be guessed again.
+    """
+    names, before = list(table.columns), {field.name: field for field in known or []}
+    work.stage(f"Look at {len(names):,} fields", f"{len(table):,} records")
+    looks = []
+    for number, name in enumerate(names):
+        if number % 50 == 0:
+            work.progress(done=number, total=len(names), unit="fields")
+        texts = text_codes(table[name])
+        looks.append(_as_before(texts, before.get(name), chosen) or _anew(name, texts, chosen))
+    return looks
+
+
+def _as_before(texts: Texts, known: Field | None, chosen: dict[str, str]) -> Look | None:
+    """The field by the type it had; None where it has none, somebody decided otherwise, or it no longer reads as well."""
+    if known is None or known.chosen_type != chosen.get(known.name, ""):
+        return None
+    spec = FieldSpec(known.name, known.type, known.profile.get("options", {}))
+    facts, filled = profile_field(texts, spec), known.profile.get("filled", 0)
+    unreadable = known.profile.get("unreadable", 0) / max(1, filled) + SLIP
+    if filled < STEADY * facts["filled"] or facts["unreadable"] > unreadable * facts["filled"]:
+        return None
+    return spec, known.detected_type, facts
+
+
+def _anew(name: str, texts: Texts, chosen: dict[str, str]) -> Look:
+    detected = detect(name, texts)
+    spec = detect(name, texts, chosen[name]) if name in chosen else detected
+    return spec, detected.type, profile_field(texts, spec)
+
+
+def replace_fields(dataset: Dataset, looks: list[Look], forget: set[str]) -> None:
+    """Fields follow the newest snapshot; what the user chose stays with fields of the same name, but those to `forget`."""
+    known = {item.name: item for item in Field.objects.filter(dataset=dataset)}
+    kept = {name: item.chosen_type for name, item in known.items() if name not in forget}
+    rows = [
+        Field(
+            dataset=dataset, name=spec.name, position=position, detected_type=detected, chosen_type=kept.get(spec.name, ""),
+            profile=facts | {"options": spec.options},
+        )
+        for position, (spec, detected, facts) in enumerate(looks)
+    ]  # fmt: skip
+    Field.objects.bulk_create(
+        rows, 1000, update_conflicts=True, unique_fields=["dataset", "name"], update_fields=["position", "detected_type", "chosen_type", "profile"]
+    )  # fmt: skip
+    gone = set(known) - {row.name for row in rows}
+    if gone:
+        Field.objects.filter(dataset=dataset, name__in=gone).delete()
