@@ -52,9 +52,12 @@ def refresh(work: Work, needed: Iterable[str] = ()) -> Taken:
         raise WorkFailed(str(problem)) from problem
     except DataProblem as problem:
         raise WorkFailed(f"What came from {source.dataset.name}’s source could not be used. {problem}") from problem
-    with work.fenced():
-        Source.objects.filter(id=source.id).update(read_at=moment.now(), failures=0)
     return taken
+
+
+def note_read(dataset_id: int) -> None:
+    """A dataset's source has been read to its end."""
+    Source.objects.filter(dataset_id=dataset_id).update(read_at=moment.now(), failures=0)
 
 
 def _since(source: Source, snapshot: Snapshot | None) -> Since | None:

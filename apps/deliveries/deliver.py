@@ -94,6 +94,7 @@ def _next(work: Work) -> Parcel | None:
         runs = (
             ScoringRun.objects.exclude(history_key="")
             .select_related("version")
+            .defer("version__facts")
             .in_bulk([sending.facts.get("scoring_run"), sending.facts.get("compared_with")])
         )
         return Parcel(

@@ -23,10 +23,13 @@ def channel_of(delivery: Delivery) -> Channel:
     return registry()[delivery.kind](delivery.settings, unseal(delivery.workspace_id, delivery.sealed))
 
 
-def plan_run(run: ScoringRun) -> None:
-    """Every delivery that follows each scoring. Called in the transaction that keeps the scores, so that none is forgotten."""
-    for delivery in Delivery.objects.filter(prediction_id=run.prediction_id, state="active", schedule="run"):
-        plan(delivery, run, f"run:{run.id}")
+def plan_run(run: ScoringRun) -> list[int]:
+    """Every delivery that follows each scoring; the numbers of those with something to send now.
+
+    Called in the transaction that keeps the scores, so that none is forgotten.
+    """
+    found = Delivery.objects.filter(prediction_id=run.prediction_id, state="active", schedule="run")
+    return [delivery.id for delivery in found if plan(delivery, run, f"run:{run.id}")]
 
 
 def plan(delivery: Delivery, run: ScoringRun, cause: str) -> list[Sending]:

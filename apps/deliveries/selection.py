@@ -77,11 +77,9 @@ def selected(run: ScoringRun, base: ScoringRun | None, which: Which) -> Iterator
         now = open_files.enter_context(storage.local_copy(run.history_key))
         compared, same_run = base is not None and base.id != run.id, base is not None and base.id == run.id
         placed = "SELECT *, row_number() OVER (ORDER BY value DESC, key) AS place FROM read_parquet({})"
-        database.execute(f"CREATE TEMP VIEW now AS {placed.format(literal(now))}")
         earlier = "SELECT * FROM now WHERE false"
         if compared:
             earlier = placed.format(literal(open_files.enter_context(storage.local_copy(base.history_key))))
-        database.execute(f"CREATE TEMP VIEW earlier AS {earlier}")
         joined = (
             f"SELECT now.key, now.value, now.predicted, now.band, now.reasons, now.seen, now.place, earlier.value AS before, earlier.band AS before_band, "
             f"earlier.place AS before_place, {str(compared).lower()} AS compared FROM now LEFT JOIN earlier USING (key)"
@@ -90,6 +88,7 @@ def selected(run: ScoringRun, base: ScoringRun | None, which: Which) -> Iterator
         condition = "false" if same_run and which.kind != "all" else CONDITIONS[which.kind]
         used = {name: value for name, value in values.items() if f"${name}" in condition}
         yield database.sql(
+            f"WITH now AS ({placed.format(literal(now))}), earlier AS ({earlier}) "
             f"SELECT key, value, predicted, band, reasons, seen, {REASONS} AS words, place, before, before_band FROM ({joined}) "
             f"WHERE {condition} ORDER BY place", params=used or None,
         )  # fmt: skip

@@ -138,7 +138,7 @@ def _look(memory: Memory, watcher: Watcher, scored: Scored, expected: bool = Fal
     found = figures(watcher)
     training = beyond_training(scored.run.version.facts, watcher)
     alarms = _alarms(lines, memory, scored, watcher.number)
-    realised, missed = facts_and_alarm(Prediction.objects.get(id=scored.run.prediction_id), scored.run.version)
+    realised, missed = facts_and_alarm(scored.run.prediction, scored.run.version)
     if missed is not None:
         alarms.append(missed | {"since": _since(missed, scored)})
     if watcher.number == 1 and not expected:

@@ -34,7 +34,8 @@ def check_due() -> int:
     for workspace_id, prediction_id in due:
         try:
             with workspace_scope(workspace_id):
-                check_prediction(Prediction.objects.select_related("dataset", "champion").get(id=prediction_id))
+                known = Prediction.objects.select_related("dataset", "champion").defer("champion__facts")
+                check_prediction(known.get(id=prediction_id))
             fault_point("check committed")
         except Exception:
             logger.exception("checking prediction %s failed", prediction_id)

@@ -21,7 +21,7 @@ from apps.datasets.ingest import ingest
 from apps.datasets.lane import lane_of
 from apps.datasets.models import Enrichment, Source
 from apps.datasets.push import take_pushed, try_again_later
-from apps.datasets.refresh import accept_held, plan_retry, refresh
+from apps.datasets.refresh import accept_held, note_read, plan_retry, refresh
 from apps.deliveries.deliver import deliver, dry_run
 from apps.deliveries.forget import forget_deliveries
 from apps.deliveries.models import Delivery
@@ -37,8 +37,9 @@ from apps.predictions.train import forget_input, mark_failed, train
 from apps.runs.lease import Cancelled, LeaseLost, Work, WorkFailed, heartbeat
 from apps.runs.models import Run
 from apps.runs.outages import wait_out
-from apps.runs.queue import MOST_ATTEMPTS, enqueue
+from apps.runs.queue import MOST_ATTEMPTS, enqueue, enqueue_each
 from apps.scoring.forget import forget_scores
+from apps.scoring.models import ScoringRun
 from apps.scoring.score import newest_run, score_prediction
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
@@ -57,7 +58,7 @@ def read_upload(work: Work) -> None:
 
 def read_source(work: Work) -> None:
     """What the dataset's source holds now."""
-    _score_what_stands_on(work, refresh(work, _needed(work)))
+    _score_what_stands_on(work, refresh(work, _needed(work)), also=lambda: note_read(work.subject_id))
 
 
 def read_pushed(work: Work) -> None:
@@ -83,22 +84,32 @@ def _needed(work: Work) -> set[str]:
         return joined_fields(work.subject_id).union(*used)
 
 
-def _score_what_stands_on(work: Work, taken: Taken) -> None:
-    """A new snapshot is followed by the scoring of every prediction that stands on it, and by what is made of it."""
-    if taken.result == "held":
-        return
+def _score_what_stands_on(work: Work, taken: Taken, also: Callable[[], None] = lambda: None) -> None:
+    """A new snapshot is followed by the scoring of every prediction that stands on it, and by what is made of it.
+
+    `also` is called in the transaction that ends the Run.
+    """
     with work.fenced():
-        if taken.result == "snapshot" or work.lease > 1:  # a worker before may have died between keeping and telling
-            remake_followers(work.subject_id)
-        lane = lane_of(work.subject_id)
-        for prediction in Prediction.objects.filter(dataset_id=work.subject_id, state="active", champion__isnull=False):
-            enqueue("score", prediction.id, queue=lane, unique_key=f"score:{prediction.id}:read:{work.run_id}")
+        also()
+        if taken.result != "held":
+            if (
+                taken.result == "snapshot" or work.lease > 1
+            ):  # a worker before may have died between keeping and telling
+                remake_followers(work.subject_id)
+            standing = Prediction.objects.filter(dataset_id=work.subject_id, state="active", champion__isnull=False)
+            keys = {number: f"score:{number}:read:{work.run_id}" for number in standing.values_list("id", flat=True)}
+            enqueue_each("score", keys, lane_of(work.subject_id))
         work.succeed()
 
 
 def score_and_observe(work: Work) -> None:
     """Scores, then what they and their records look like; the clock's checks judge the observations."""
-    scored = score_prediction(work, then=plan_run)
+
+    def send_on(run: ScoringRun) -> None:
+        keys = {destination: f"deliver:{destination}" for destination in plan_run(run)}
+        enqueue_each("deliver", keys, work.queue)
+
+    scored = score_prediction(work, then=send_on)
     work.stage("Compare with what is usual")
     observe(work, scored, then=work.succeed)
 

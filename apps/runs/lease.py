@@ -43,7 +43,7 @@ class Work:
 
     def __init__(self, workspace_id: int, run: Run) -> None:
         self.workspace_id = workspace_id
-        self.run_id, self.lease, self.kind = run.id, run.lease, run.kind
+        self.run_id, self.lease, self.kind, self.queue = run.id, run.lease, run.kind, run.queue
         self.subject_id, self.params = run.subject_id, run.params
         self.created_by_id = run.created_by_id
         self.ended_as = ""  # until it is written how

@@ -44,6 +44,15 @@ def enqueue(
         return Run.objects.get(unique_key=unique_key, state__in=LIVE)
 
 
+def enqueue_each(kind: str, keys: dict[int, str], queue: str) -> None:
+    """Queue one piece of work for each subject in the current transaction, all at once; `keys` gives the unique key of each. What is live stays."""
+    now = moment.now()
+    runs = [
+        Run(kind=kind, subject_id=subject, queue=queue, unique_key=key, due_at=now) for subject, key in keys.items()
+    ]
+    Run.objects.bulk_create(runs, ignore_conflicts=True)
+
+
 def cancel(run: Run) -> None:
     """Stop a Run: at once when no worker has it, else at the worker's next heartbeat."""
     now = moment.now()

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from django.db.models import Count, Sum
 
 from apps.deliveries.channels.base import Channel, Parcel, Receipt, Setting, Undeliverable
@@ -181,7 +182,7 @@ def _message(event: str, moment: str, data: dict[str, Any]) -> dict[str, Any]:
 def _record(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "key": row["key"], "score": row["value"], "band": row["band"], "predicted": row["predicted"], "score_before": row["before"],
-        "band_before": row["before_band"], "reasons": [reason_words(reason) for reason in json.loads(row["reasons"])[:REASONS]],
+        "band_before": row["before_band"], "reasons": [reason_words(reason) for reason in orjson.loads(row["reasons"])[:REASONS]],
     }  # fmt: skip
 
 
