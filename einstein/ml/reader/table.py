@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from einstein.ml.errors import DataProblem
 from einstein.ml.reader.delimited import dialect_of, open_delimited
 from einstein.ml.reader.large import read_large
+from einstein.ml.reader.plain import read_plain
 from einstein.ml.reader.rows import MOST_REJECTS_LISTED, ReadReport, Reject, magic_of, require
 from einstein.ml.reader.structured import open_json, open_parquet
 from einstein.ml.reader.workbook import open_workbook
@@ -31,7 +32,7 @@ def read_to_parquet(path: Path, target: Path, filename: str = "", sheet: str | N
     if kind == "delimited":
         dialect = dialect_of(path)
         names, notes = usable_names(dialect.header)
-        report = read_large(path, target, dialect, names)
+        report = read_plain(path, target, dialect, names) or read_large(path, target, dialect, names)
         if report is not None:
             return _checked(ReadReport(names, report.rows, report.rejected, report.rejects, [*dialect.notes, *notes]))
         source = open_delimited(path, dialect)
