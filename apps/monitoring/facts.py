@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from apps.datasets.models import HeldTable, Snapshot, Source
 from apps.monitoring.checks import Facts
@@ -13,7 +14,6 @@ from apps.outbox.models import Sending
 from apps.predictions.models import Prediction
 from apps.runs.models import Run
 from apps.scoring.models import ScoringRun
-from apps.workspaces.models import Workspace
 from einstein.postgres import moment
 from einstein.web.clock_words import local_time
 
@@ -23,10 +23,10 @@ UNDELIVERED_SHOWN, WIDGETS = 5, 50
 
 def facts_of(prediction: Prediction, watch: Watch) -> Facts:
     """Everything the checks need; the prediction comes with its dataset and champion."""
-    zone = Workspace.objects.get(id=prediction.workspace_id).zone
+    zone = prediction.workspace.zone
     newest = ScoringRun.objects.filter(prediction=prediction).order_by("-as_of", "-id").first()
     looks = list(Look.objects.filter(prediction=prediction).order_by("-at", "-id")[:LOOKS])
-    attempts = list(Run.objects.filter(kind="score", subject_id=prediction.id).order_by("-created_at", "-id")[:RUNS])
+    attempts = list(_runs("score", prediction.id).order_by("-created_at", "-id")[:RUNS])
     seconds = [run.seconds or 0.0 for run in attempts if run.state == "succeeded"]
     seen = looks[0] if looks and newest is not None and looks[0].scoring_run_id == newest.id else None
     return Facts(
@@ -39,6 +39,11 @@ def facts_of(prediction: Prediction, watch: Watch) -> Facts:
         source=_source(prediction), enabled_at=prediction.champion.enabled_at if prediction.champion else None,
         undelivered=_undelivered(prediction), widgets=_widgets(prediction), sensitivity=watch.sensitivity, local=lambda when: local_time(when, zone),
     )  # fmt: skip
+
+
+def _runs(kind: str, subject_id: int) -> QuerySet[Run]:
+    """Without what only a person who watches them wants to know."""
+    return Run.objects.filter(kind=kind, subject_id=subject_id).defer("stages", "progress", "params", "outcome")
 
 
 def _look(look: Look) -> dict[str, Any]:
@@ -54,7 +59,7 @@ def _source(prediction: Prediction) -> dict[str, Any] | None:
     source = Source.objects.filter(dataset_id=prediction.dataset_id, state="active").first()
     if source is None:
         return None
-    runs = list(Run.objects.filter(kind="refresh", subject_id=prediction.dataset_id).order_by("-id")[:READINGS])
+    runs = list(_runs("refresh", prediction.dataset_id).order_by("-id")[:READINGS])
     read = [run for run in runs if run.state == "succeeded"]
     made = list(Snapshot.objects.filter(dataset_id=prediction.dataset_id).order_by("-number").values_list("created_at", flat=True)[:READINGS])  # fmt: skip
     still = sum(

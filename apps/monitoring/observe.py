@@ -18,7 +18,6 @@ from apps.predictions.models import Prediction
 from apps.runs.lease import Work
 from apps.scoring.models import ScoringRun
 from apps.scoring.score import Scored, scores_kept
-from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
 from einstein.ml.errors import DataProblem
@@ -132,7 +131,7 @@ def _read(key: str) -> Watcher:
 def _look(memory: Memory, watcher: Watcher, scored: Scored, expected: bool = False) -> None:
     if Look.objects.filter(scoring_run=scored.run).exists():
         return
-    zone = Workspace.objects.get(id=scored.run.workspace_id).zone
+    zone = scored.run.prediction.workspace.zone
     records = Batch.of(scored_records(scored), scored.read)
     lines = watcher.look(records, day=scored.run.as_of.astimezone(zone).weekday())
     found = figures(watcher)

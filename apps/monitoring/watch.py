@@ -34,7 +34,7 @@ def check_due() -> int:
     for workspace_id, prediction_id in due:
         try:
             with workspace_scope(workspace_id):
-                known = Prediction.objects.select_related("dataset", "champion").defer("champion__facts")
+                known = Prediction.objects.select_related("workspace", "dataset", "champion").defer("champion__facts")
                 check_prediction(known.get(id=prediction_id))
             fault_point("check committed")
         except Exception:

@@ -63,7 +63,7 @@ def score_prediction(work: Work, then: Callable[[ScoringRun], None] = lambda run
     `then` is called in the transaction that keeps the scores: what it writes stands exactly when they do.
     """
     with workspace_scope(work.workspace_id):
-        prediction = Prediction.objects.select_related("dataset", "champion").get(id=work.subject_id)
+        prediction = Prediction.objects.select_related("workspace", "dataset", "champion").get(id=work.subject_id)
         version, snapshot = prediction.champion, newest_snapshot(prediction.dataset)
         if version is None:
             raise WorkFailed(f"{prediction.name} has no enabled version yet. Open its scorecard and enable one.")
