@@ -21,8 +21,17 @@ LOOKS, RUNS, READINGS = 14, 20, 30
 UNDELIVERED_SHOWN, WIDGETS = 5, 50
 
 
-def facts_of(prediction: Prediction, watch: Watch) -> Facts:
-    """Everything the checks need; the prediction comes with its dataset and champion."""
+Feeds = dict[int, dict[str, Any] | None]  # how datasets are fed, by their numbers
+
+
+def facts_of(prediction: Prediction, watch: Watch, feeds: Feeds | None = None) -> Facts:
+    """Everything the checks need; the prediction comes with its workspace, dataset and champion.
+
+    `feeds` keeps what all predictions of a dataset have in common, for as long as that may be taken for what is.
+    """
+    feeds = {} if feeds is None else feeds
+    if prediction.dataset_id not in feeds:
+        feeds[prediction.dataset_id] = _source(prediction)
     zone = prediction.workspace.zone
     newest = ScoringRun.objects.filter(prediction=prediction).order_by("-as_of", "-id").first()
     looks = list(Look.objects.filter(prediction=prediction).order_by("-at", "-id")[:LOOKS])
@@ -36,7 +45,7 @@ def facts_of(prediction: Prediction, watch: Watch) -> Facts:
         newest_run={"scored": newest.scored, "records": newest.records, "as_of": newest.as_of} if newest else None,
         last_attempt=_attempt(attempts[0]) if attempts else None, dataset=prediction.dataset.name,
         look=_look(seen) if seen else None, earlier=[_look(look) for look in looks if look is not seen], seconds=seconds,
-        source=_source(prediction), enabled_at=prediction.champion.enabled_at if prediction.champion else None,
+        source=feeds[prediction.dataset_id], enabled_at=prediction.champion.enabled_at if prediction.champion else None,
         undelivered=_undelivered(prediction), widgets=_widgets(prediction), sensitivity=watch.sensitivity, local=lambda when: local_time(when, zone),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from django.db import connection
 
 from apps.monitoring.checks import Facts, Finding, registry
 from apps.monitoring.custom import custom_findings
-from apps.monitoring.facts import facts_of
+from apps.monitoring.facts import Feeds, facts_of
 from apps.monitoring.incidents import fall_silent, follow_all, settle
 from apps.monitoring.models import Incident, Watch
 from apps.monitoring.sensitivity import at_sensitivity
@@ -31,18 +31,19 @@ def check_due() -> int:
         cursor.execute("SELECT count(*) FROM wake_watches(%s)", [BATCH])
         cursor.execute("SELECT workspace_id, prediction_id FROM due_watches(%s, %s)", [BATCH, settings.CHECK_SECONDS])
         due = cursor.fetchall()
+    feeds: Feeds = {}  # of this round, which is over in a moment
     for workspace_id, prediction_id in due:
         try:
             with workspace_scope(workspace_id):
                 known = Prediction.objects.select_related("workspace", "dataset", "champion").defer("champion__facts")
-                check_prediction(known.get(id=prediction_id))
+                check_prediction(known.get(id=prediction_id), feeds)
             fault_point("check committed")
         except Exception:
             logger.exception("checking prediction %s failed", prediction_id)
     return len(due)
 
 
-def check_prediction(prediction: Prediction) -> dict[str, Finding]:
+def check_prediction(prediction: Prediction, feeds: Feeds | None = None) -> dict[str, Finding]:
     """Run all checks of one prediction and let its alerts follow."""
     watch = Watch.objects.select_for_update().get(prediction=prediction)
     if prediction.state != "active" or prediction.dataset.state != "active":
@@ -50,7 +51,7 @@ def check_prediction(prediction: Prediction) -> dict[str, Finding]:
         watch.next_check_at = moment.now() + LONGEST_SLEEP
         watch.save(update_fields=["next_check_at"])
         return {}
-    facts = facts_of(prediction, watch)
+    facts = facts_of(prediction, watch, feeds)
     found = {kind: at_sensitivity(check.judge(facts), facts) for kind, check in registry().items()}
     found |= custom_findings(prediction, facts)
     touched = {incident.id for incident in follow_all(prediction, found)}

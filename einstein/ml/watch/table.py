@@ -5,7 +5,7 @@ Typed columns and columns of strings give the same values: 5 and 5.0 are one num
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,6 +42,27 @@ class Values:
         return most["values"], most["counts"] / int(self.unreadable.sum())
 
 
+class _ColumnsOf(Mapping[str, pa.Array]):
+    """A DataFrame's columns in Arrow, each made when it is asked for."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self._places = {str(name): place for place, name in enumerate(table.columns)}
+        self._table = table
+        self._made: dict[str, pa.Array] = {}
+
+    def __getitem__(self, name: str) -> pa.Array:
+        if name not in self._made:
+            array = _arrow(self._table.iloc[:, self._places[name]])
+            self._made[name] = _one(array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array]))
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 Read = Mapping[str, tuple[FieldSpec, Column]]  # fields that were read already, and as what
 
 
@@ -49,7 +70,7 @@ Read = Mapping[str, tuple[FieldSpec, Column]]  # fields that were read already, 
 class Batch:
     """A table of records: Arrow columns by name, read by field types on demand, unless they were read already."""
 
-    columns: dict[str, pa.Array]
+    columns: Mapping[str, pa.Array]
     rows: int
     texts: dict[str, pa.Array] = field(default_factory=dict, repr=False)
     known: Read = field(default_factory=dict, repr=False)
@@ -60,11 +81,7 @@ class Batch:
         if isinstance(table, Batch):
             return table
         if isinstance(table, pd.DataFrame):
-            table = (
-                pa.table({str(name): _arrow(table[name]) for name in table.columns})
-                if len(table.columns)
-                else pa.table({})
-            )
+            return cls(_ColumnsOf(table), len(table) if len(table.columns) else 0, known=known or {})
         columns = {name: _one(table.column(name)) for name in table.column_names}
         return cls(columns, table.num_rows, known=known or {})
 
@@ -76,6 +93,10 @@ class Batch:
 
     def read(self, spec: FieldSpec) -> Values:
         """A field by its type; raises `KeyError` when the batch has no such field."""
+        known = self.known.get(spec.name)
+        column = known[1] if known and (known[0].type, known[0].options) == (spec.type, spec.options) else None
+        if column is not None and not column.blank.any():
+            return Values(column, np.zeros(self.rows, dtype=bool))
         array = self.columns[spec.name]
         if spec.family == "number" and _is_number(array.type):
             numbers = pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False)
@@ -83,10 +104,7 @@ class Batch:
         if spec.family == "date" and pa.types.is_temporal(array.type) and not pa.types.is_time(array.type):
             return Values(Column(_seconds(array)), np.zeros(self.rows, dtype=bool))
         text = self.text(spec.name)
-        known = self.known.get(spec.name)
-        if known is not None and (known[0].type, known[0].options) == (spec.type, spec.options):
-            column = known[1]
-        else:
+        if column is None:
             column = read_column(pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([text]))), spec)
         blank = column.blank
         if int(blank.sum()) == text.null_count:  # each blank one held nothing
