@@ -36,6 +36,7 @@ from einstein.ml.watch.watcher import Settings, Watcher
 
 FORMAT = 3  # 2: a file an array, which took most of the time of reading
 TREE, ARRAYS = "tree.json", "arrays.bin"
+NESTED = (list, dict)  # of what JSON gives
 PLAIN_KINDS = "biufU"  # of NumPy: truths, numbers, texts; no objects
 KINDS: dict[str, type] = {
     kind.__name__: kind
@@ -148,8 +149,8 @@ class _Reader:
 
     def thing(self, tree: Any) -> Any:
         """What a tree stands for."""
-        if isinstance(tree, list):
-            return [self.thing(item) for item in tree]
+        if isinstance(tree, list):  # most are of texts or numbers alone, and long
+            return [self.thing(item) if item.__class__ in NESTED else item for item in tree]
         if not isinstance(tree, dict):
             return tree
         if "kind" in tree:
@@ -177,5 +178,8 @@ class _Reader:
         kind = KINDS[tree["kind"]]
         made: Any = object.__new__(kind)
         self.made[tree["number"]] = made
-        vars(made).update({key: self.thing(value) for key, value in tree["has"].items()})  # past any frozen setter
+        has = tree["has"].items()
+        vars(made).update(
+            {key: self.thing(value) if value.__class__ in NESTED else value for key, value in has}
+        )  # past any frozen setter
         return made
