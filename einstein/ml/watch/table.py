@@ -56,6 +56,9 @@ class _ColumnsOf(Mapping[str, pa.Array]):
             self._made[name] = _one(array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array]))
         return self._made[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
 
