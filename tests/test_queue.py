@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from apps.runs.lease import claim_next
+from apps.runs.lease import LeaseLost, claim_next
 from apps.runs.models import Run
-from apps.runs.queue import UNCLAIMED_SECONDS, dispatch_due, enqueue
+from apps.runs.queue import UNCLAIMED_SECONDS, dispatch_due, enqueue, enqueue_each
 from apps.workspaces.scope import workspace_scope
 
 OLD = timedelta(seconds=UNCLAIMED_SECONDS + 1)
@@ -82,3 +82,41 @@ def test_a_worker_takes_what_was_handed_over_of_whom_has_none_running_first(work
     with workspace_scope(elsewhere.id):
         Run.objects.filter(id=theirs.id).update(state="dispatched", dispatched_at=timezone.now())
     assert [claim_next("interactive").workspace_id for _ in range(2)] == [elsewhere.id, workspace.id]
+
+
+def test_several_runs_are_queued_at_once_and_what_is_live_stays(inside):
+    live = enqueue("score", 1, unique_key="score:1")
+    enqueue_each("score", {1: "score:1", 2: "score:2"}, "interactive")
+    enqueue_each("score", {1: "score:1", 2: "score:2"}, "interactive")
+    enqueue_each("score", {}, "interactive")
+    assert list(Run.objects.order_by("subject_id").values_list("subject_id", "queue", "state")) == [
+        (1, "interactive", "queued"), (2, "interactive", "queued")
+    ]  # fmt: skip
+    assert Run.objects.get(subject_id=1).id == live.id
+
+
+def test_a_run_succeeds_with_the_fence_that_says_so(inside):
+    enqueue("score", 1, due_at=timezone.now() - OLD)
+    work = claim_next("interactive")
+    work.stage("Count")
+    with work.fenced():
+        work.succeed()
+        assert work.ended_as == ""
+    assert work.ended_as == "succeeded"
+    run = Run.objects.get()
+    assert run.state == "succeeded"
+    assert run.ended_at
+    assert run.stages[-1]["ended"]
+    with pytest.raises(LeaseLost), work.fenced():
+        pass
+
+
+def test_a_fence_that_breaks_off_has_ended_nothing(inside):
+    enqueue("score", 1, due_at=timezone.now() - OLD)
+    work = claim_next("interactive")
+    with pytest.raises(ZeroDivisionError), work.fenced():
+        work.succeed()
+        raise ZeroDivisionError
+    assert (work.ended_as, state_of(Run.objects.get())) == ("", "running")
+    work.finish("failed", error="No.")
+    assert (work.ended_as, state_of(Run.objects.get())) == ("failed", "failed")

@@ -75,6 +75,7 @@ def good_morning(fleet, broken: int, before: int, mails_twice: int = 0) -> None:
     assert all(fleet.nights_mails()[f"sales{company}@people.example"] >= lists[f"sales{company}@people.example"] for company in range(fleet.companies))  # fmt: skip
 
 
+@pytest.mark.long
 def test_killed_workers_lose_nothing_and_double_nothing(fleet, host, broken, record_property):
     random.seed(SEED)
     before, done, hit = len(fleet.alarms(broken)), 0, 0
@@ -93,6 +94,7 @@ def test_killed_workers_lose_nothing_and_double_nothing(fleet, host, broken, rec
     record_property("kill -9", f"{done} workers killed, {hit} while Runs were under way; {taken[0]} Runs taken over, at most {taken[1]} tries")  # fmt: skip
 
 
+@pytest.mark.long
 def test_work_that_kills_its_worker_is_given_up_and_the_console_says_what_to_do(fleet, host, installation):
     fleet.nightfall()
     [[run, workspace]] = wait_for(lambda: stopped_while_scoring(installation, host), 60, "a scoring to be under way")
