@@ -22,7 +22,7 @@ from einstein.fault_points import POINTS
 from tests.conftest import TELCO, WORKER
 from tests.e2e.stack import Stack, run_python, wait_for
 
-WORKSPACES = int(os.environ.get("EINSTEIN_TEST_WORKSPACES", "7"))
+WORKSPACES = int(os.environ.get("EINSTEIN_TEST_WORKSPACES", "13"))
 EACH = 5 if WORKSPACES >= 60 else 2
 OPERATOR = "operator@einstein.example"
 UNIT = [{"check": "field_unit", "field": "MonthlyCharges", "severity": "warning", "cause": "unit", "since": None, "message": "MonthlyCharges is about 100 times larger than in training."}]  # fmt: skip

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 
+import psycopg
 import pytest
 
 from tests.e2e.conftest import DATA
 from tests.e2e.stack import make_prediction, run_python, start_training, state_of, wait_for
 
 PICKED_UP_SECONDS = 60
+KEEPS_SCORES = "SELECT 1 FROM pg_locks WHERE relation = 'scoring_score'::regclass AND NOT granted"
 LONG_TRAINING = '{"trials": 14, "threads": 1}'
 
 
@@ -90,18 +92,21 @@ def test_a_worker_killed_while_scoring_leaves_each_record_one_score(stack, made)
     )
     stack.sql("UPDATE scoring_scoringrun SET fingerprint = 'old' WHERE prediction_id = %s", prediction)
     stack.sql("UPDATE predictions_prediction SET score_mode = 'all' WHERE id = %s", prediction)
-    run = int(run_python(stack, f"""
+    with psycopg.connect(stack.owner_url()) as holding:  # in the middle of the transaction that keeps the scores
+        holding.execute("LOCK TABLE scoring_score IN SHARE ROW EXCLUSIVE MODE")
+        run = int(run_python(stack, f"""
 from apps.workspaces.scope import workspace_scope
 from apps.runs.queue import enqueue
 with workspace_scope({workspace}):
     print(enqueue("score", {prediction}).id)
 """))  # fmt: skip
-    wait_for(lambda: state_of(stack, run)[0] == "running", 30, "scoring to begin")
-    for pid in stack.pids("manage.py work interactive"):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        wait_for(lambda: stack.sql(KEEPS_SCORES), 30, "scores to be kept")
+        assert state_of(stack, run)[0] == "running"
+        for pid in stack.pids("manage.py work interactive"):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
     wait_for(
         lambda: state_of(stack, run)[0] == "succeeded", PICKED_UP_SECONDS + 30, "the run to be done by another worker"
     )
