@@ -14,6 +14,11 @@ from einstein.ml.profile import profile_field
 from einstein.ml.schema import FieldSpec, detect
 
 SLIP = 0.01  # of the filled values: so many more may be unreadable before a field's type is asked anew
+COUNTS = (
+    "filled",
+    "distinct",
+    "unreadable",
+)  # kept from when a type was guessed: measured against the night before, a field could creep
 
 Look = tuple[FieldSpec, str, dict[str, Any]]
 
@@ -36,21 +41,26 @@ def look_at(work: Work, table: pd.DataFrame, chosen: dict[str, str], known: list
 
 
 def _as_before(texts: Texts, known: Field | None, chosen: dict[str, str]) -> Look | None:
-    """The field by the type it had; None where it has none, somebody decided otherwise, or it no longer reads as well."""
+    """The field by the type it had; None where it has none, somebody decided otherwise, or it no longer is what was guessed from."""
     if known is None or known.chosen_type != chosen.get(known.name, ""):
         return None
-    spec = FieldSpec(known.name, known.type, known.profile.get("options", {}))
-    facts, filled = profile_field(texts, spec), known.profile.get("filled", 0)
-    unreadable = known.profile.get("unreadable", 0) / max(1, filled) + SLIP
-    if filled < STEADY * facts["filled"] or facts["unreadable"] > unreadable * facts["filled"]:
+    told = known.profile.get("guessed")
+    if told is None:
         return None
-    return spec, known.detected_type, facts
+    spec = FieldSpec(known.name, known.type, known.profile.get("options", {}))
+    facts = profile_field(texts, spec)
+    unreadable = told["unreadable"] / max(1, told["filled"]) + SLIP
+    grown = any(told[count] < STEADY * facts[count] for count in ("filled", "distinct"))
+    if grown or facts["unreadable"] > unreadable * facts["filled"]:
+        return None
+    return spec, known.detected_type, facts | {"guessed": told}
 
 
 def _anew(name: str, texts: Texts, chosen: dict[str, str]) -> Look:
     detected = detect(name, texts)
     spec = detect(name, texts, chosen[name]) if name in chosen else detected
-    return spec, detected.type, profile_field(texts, spec)
+    facts = profile_field(texts, spec)
+    return spec, detected.type, facts | {"guessed": {count: facts[count] for count in COUNTS}}
 
 
 def replace_fields(dataset: Dataset, looks: list[Look], forget: set[str]) -> None:

@@ -91,11 +91,10 @@ def _score_what_stands_on(work: Work, taken: Taken, also: Callable[[], None] = l
     """
     with work.fenced():
         also()
+        # A worker before may have died between keeping and telling.
+        if taken.result == "snapshot" or (taken.result != "held" and work.lease > 1):
+            remake_followers(work.subject_id)
         if taken.result != "held":
-            if (
-                taken.result == "snapshot" or work.lease > 1
-            ):  # a worker before may have died between keeping and telling
-                remake_followers(work.subject_id)
             standing = Prediction.objects.filter(dataset_id=work.subject_id, state="active", champion__isnull=False)
             keys = {number: f"score:{number}:read:{work.run_id}" for number in standing.values_list("id", flat=True)}
             enqueue_each("score", keys, lane_of(work.subject_id))

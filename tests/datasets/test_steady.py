@@ -78,3 +78,17 @@ def test_a_type_that_somebody_chose_stays_chosen(promised, come, owner):  # noqa
 def test_a_part_of_the_table_alone_is_held_as_before(promised, come):  # noqa: F811
     assert come(as_bytes(table()[:100]))["result"] == "held"
     assert newest_snapshot(promised).number == 1
+
+
+def test_a_field_that_changes_a_little_each_night_is_guessed_anew_in_the_end(promised, come, searched):  # noqa: F811
+    rows = [row | {"Plan": f"Plan {number % 20}"} for number, row in enumerate(table())]
+    come(as_bytes(rows))
+    guesses = []
+    for night in range(3):
+        searched["guessed"].clear()
+        for place in range(2):
+            rows[100 + 2 * night + place]["Plan"] = f"Special {night} {place}"
+        come(as_bytes(rows))
+        guesses.append("Plan" in searched["guessed"])
+    assert guesses == [False, False, True]  # 20 different answers when it was guessed, then 22, 24 and 26
+    assert Field.objects.get(dataset=promised, name="Plan").profile["guessed"]["distinct"] == 26

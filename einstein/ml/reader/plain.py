@@ -13,9 +13,9 @@ from pyarrow import csv
 
 from einstein.ml.reader.delimited import Dialect, is_plain
 from einstein.ml.reader.large import LARGE
+from einstein.ml.reader.records import LONGEST_VALUE
 from einstein.ml.reader.rows import ReadReport
 
-LONGEST_LINE = 1 << 20  # bytes; of longer ones the line-by-line reader says what is wrong
 STRANGE = (b'"', b"\x00", b"\r")  # what makes more of a line than values between delimiters
 
 
@@ -27,8 +27,8 @@ def read_plain(path: Path, target: Path, dialect: Dialect, names: list[str]) -> 
     lines = content.split(b"\n", dialect.lines_before)
     if any(mark in content for mark in STRANGE) or len(lines) <= dialect.lines_before:
         return None
-    if len(content) > LONGEST_LINE and max(map(len, lines[-1].split(b"\n"))) > LONGEST_LINE:
-        return None
+    if len(content) > LONGEST_VALUE and max(map(len, lines[-1].split(b"\n"))) > LONGEST_VALUE:
+        return None  # line by line it is told what is wrong
     table = _read(lines[-1], dialect.delimiter, len(names))
     if table is None:
         return None
