@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from apps.datasets import chain
@@ -32,9 +32,9 @@ class Arrived:
     fresh: bool = False  # with changes only: none of them is as it was before
     accepted: HeldTable | None = None
     erased: int = 0  # records of the dataset that were known to be erased when it came
-    sampled: dict[int, pd.DataFrame] = field(default_factory=dict, repr=False)
+    sampled: dict[int, pa.Table] = field(default_factory=dict, repr=False)
 
-    def sample(self, most: int) -> pd.DataFrame:
+    def sample(self, most: int) -> pa.Table:
         """At most `most` of its records; read once, whoever asks."""
         most = max(1, min(most, pq.read_metadata(self.path).num_rows))
         if most not in self.sampled:

@@ -51,9 +51,8 @@ def batches(snapshot: Snapshot, columns: list[str] | None = None) -> Iterator[It
             return
         key = key_name(snapshot)
         parts = [
-            pq.read_table(
-                open_files.enter_context(storage.local_copy(part.storage_key)),
-                columns=list(dict.fromkeys([*names, key, GONE])),
+            pq.ParquetFile(open_files.enter_context(storage.local_copy(part.storage_key))).read(
+                columns=list(dict.fromkeys([*names, key, GONE]))
             )
             for part in differences
         ]
@@ -161,8 +160,8 @@ def _widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     )
 
 
-def sample_of_file(path: Path, most: int) -> pd.DataFrame:
-    """At most `most` records spread over a Parquet file of strings, as Python strings and None; of a large file, over some of its parts."""
+def sample_of_file(path: Path, most: int) -> pa.Table:
+    """At most `most` records spread over a Parquet file of strings; of a large file, over some of its parts."""
     file = pq.ParquetFile(path)
     parts = MOST_PARTS if file.metadata.num_rows > most else file.num_row_groups
     groups = sorted({round(place) for place in np.linspace(0, file.num_row_groups - 1, parts)})
@@ -170,19 +169,19 @@ def sample_of_file(path: Path, most: int) -> pd.DataFrame:
     return (
         _sampled(file.iter_batches(BATCH, row_groups=groups), max(1, -(-rows // most)))
         if rows
-        else pd.DataFrame(columns=file.schema_arrow.names)
+        else file.schema_arrow.empty_table()
     )
 
 
 def sample_of(snapshot: Snapshot, most: int) -> pd.DataFrame:
-    """The same of a snapshot."""
+    """The same of a snapshot, as Python strings and None."""
     with batches(snapshot) as found:
-        return _sampled(found, max(1, -(-snapshot.rows // most)))
+        return as_frame(_sampled(found, max(1, -(-snapshot.rows // most))))
 
 
-def _sampled(found: Iterator[pa.RecordBatch], step: int) -> pd.DataFrame:
+def _sampled(found: Iterator[pa.RecordBatch], step: int) -> pa.Table:
     parts, seen = [], 0
     for batch in found:
         parts.append(batch.take(pa.array(np.arange(-seen % step, batch.num_rows, step), pa.int64())))
         seen += batch.num_rows
-    return as_frame(pa.Table.from_batches(parts)) if parts else pd.DataFrame()
+    return pa.Table.from_batches(parts) if parts else pa.table({})

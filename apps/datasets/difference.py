@@ -1,4 +1,4 @@
-"""What is new, changed and gone between a table that was just read and the snapshot before it, by key, out of core in DuckDB."""
+"""What is new, changed and gone between a table that was just read and the snapshot before it, by key; of large tables out of core in DuckDB."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from apps.datasets.chain import BATCH, GONE, batches, records_with, whole_and_differences
-from apps.datasets.engine import engine_for, literal, quoted
+from apps.datasets.chain import BATCH, GONE, batches, records_with, table_of, whole_and_differences
+from apps.datasets.engine import SMALL, engine_for, literal, quoted
 from apps.datasets.models import Snapshot
+from apps.datasets.small_difference import difference_of, repeated_or_blank
 from einstein import storage
 
 
@@ -34,7 +35,10 @@ class Difference:
 
 def key_faults(path: Path, key: str) -> int:
     """How many records of a Parquet file have a blank key or repeat another's."""
-    with engine_for(pq.read_metadata(path).num_rows, path.parent) as engine:
+    file = pq.ParquetFile(path)
+    if file.metadata.num_rows <= SMALL:
+        return repeated_or_blank(file.read(columns=[key]).column(0))
+    with engine_for(file.metadata.num_rows, path.parent) as engine:
         query = f"SELECT count(*) - count(DISTINCT nullif(trim({quoted(key)}), '')) FROM read_parquet(?)"
         return engine.execute(query, [str(path)]).fetchall()[0][0]
 
@@ -52,6 +56,8 @@ def against_whole(path: Path, before: Snapshot, key: str, folder: Path) -> Diffe
     """The difference of a whole new table at `path` (columns as in `before`) to the snapshot before."""
     names = before.field_names
     rows = max(before.rows, pq.read_metadata(path).num_rows)
+    if rows <= SMALL:
+        return _in_memory(path, before, key, folder)
     with engine_for(rows, folder) as engine, _old(engine, before, names):
         engine.execute(f"CREATE TEMP TABLE old AS SELECT {quoted(key)} AS k, {_hash(names)} AS h FROM old_rows")
         engine.execute(
@@ -65,6 +71,16 @@ def against_whole(path: Path, before: Snapshot, key: str, folder: Path) -> Diffe
             f"SELECT t.*, false AS {quoted(GONE)} FROM read_parquet(?) t SEMI JOIN fresh ON t.{quoted(key)} = fresh.k"
         )
         return _written(engine, fresh, [str(path)], gone, names, key, folder, before)
+
+
+def _in_memory(path: Path, before: Snapshot, key: str, folder: Path) -> Difference:
+    names, target = before.field_names, folder / "difference.parquet"
+    told = difference_of(pq.ParquetFile(path).read(columns=names), table_of(before), key)
+    changed, lost = told.fresh.num_rows - told.added, len(told.gone)
+    rows = told.fresh.append_column(GONE, pa.array([False] * told.fresh.num_rows, pa.bool_()))
+    only_keys = pa.table({key: told.gone, GONE: pa.array([True] * lost, pa.bool_())})
+    pq.write_table(pa.concat_tables([rows, only_keys], promote_options="default"), target, compression="zstd")
+    return Difference(target, told.added, changed, lost, before.rows + told.added - lost)
 
 
 def against_changes(

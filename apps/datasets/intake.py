@@ -24,7 +24,7 @@ from apps.datasets.steady import difference_to, is_steady
 from apps.runs.lease import Work, WorkFailed
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
-from einstein.ml.reader.table import as_frame
+from einstein.ml.reader.table import as_columns, as_frame
 
 EXACT = 100_000  # records; of larger tables the fields are looked at by a sample
 SAMPLE = 30_000
@@ -95,7 +95,7 @@ def _matched(
     if before is None:
         return Match({name: name for name in names})
     promised = [_promised(item, dataset, needed) for item in fields]
-    sample = arrived.sample(COMPARED)
+    sample = as_frame(arrived.sample(COMPARED))
     aliases = dict(dataset.aliases) | (arrived.accepted.mapping if arrived.accepted else {})
     accepted = (
         {change["field"] for change in arrived.accepted.differences if change["kind"] == "retyped"}
@@ -221,7 +221,8 @@ def looked_at(path: Path, arrived: Arrived | None = None) -> pd.DataFrame:
     """The records that the fields are looked at by: all, or a sample of a large table; at hand where the file is as it arrived."""
     rows = pq.read_metadata(path).num_rows
     most = rows if rows <= EXACT else SAMPLE
-    return arrived.sample(most) if arrived is not None and path == arrived.path else chain.sample_of_file(path, most)
+    at_hand = arrived is not None and path == arrived.path
+    return as_columns(arrived.sample(most) if at_hand else chain.sample_of_file(path, most))
 
 
 def _laid_over(

@@ -90,7 +90,7 @@ def selected(run: ScoringRun, base: ScoringRun | None, which: Which) -> Iterator
         yield database.sql(
             f"WITH now AS ({placed.format(literal(now))}), earlier AS ({earlier}) "
             f"SELECT key, value, predicted, band, reasons, seen, {REASONS} AS words, place, before, before_band FROM ({joined}) "
-            f"WHERE {condition} ORDER BY place", params=used or None,
+            f"WHERE {condition} ORDER BY value DESC, key", params=used or None,
         )  # fmt: skip
 
 

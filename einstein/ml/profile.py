@@ -78,8 +78,7 @@ def field_words(spec: FieldSpec, facts: dict[str, Any]) -> str:
 def _number_facts(numbers: np.ndarray) -> dict[str, Any]:
     if not len(numbers):
         return {}
-    low, median, high = (float(np.quantile(numbers, q)) for q in (0, 0.5, 1))
-    edge_low, edge_high = (float(np.quantile(numbers, q)) for q in (0.005, 0.995))
+    low, edge_low, median, edge_high, high = np.quantile(numbers, [0, 0.005, 0.5, 0.995, 1]).tolist()
     return {"min": low, "median": median, "max": high, "histogram": _counts(np.clip(numbers, edge_low, edge_high))}
 
 

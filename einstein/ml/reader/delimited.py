@@ -96,7 +96,7 @@ def lacks_header(first: list[str], sample: list[list[str]]) -> bool:
     for_it, against = 0, 0
     for cell, below in zip(first, zip(*rows, strict=True), strict=True):
         filled = [value for value in below if value.strip()]
-        numeric = sum(_is_number(value) for value in filled)
+        numeric = sum(count for value, count in Counter(filled).items() if _is_number(value))
         if len(filled) >= LEAST_TO_JUDGE and numeric > 0.9 * len(filled):
             for_it, against = (for_it + 1, against) if _is_number(cell) else (for_it, against + bool(cell.strip()))
         elif cell.strip() and len(set(filled)) <= 0.2 * len(filled):

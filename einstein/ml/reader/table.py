@@ -80,7 +80,11 @@ def read_frame(path: Path, filename: str = "", sheet: str | None = None) -> tupl
 
 def load_columns(path: Path) -> pd.DataFrame:
     """A Parquet table of strings as a DataFrame of Arrow-backed columns."""
-    table = pq.read_table(path)
+    return as_columns(pq.read_table(path))
+
+
+def as_columns(table: pa.Table) -> pd.DataFrame:
+    """An Arrow table as a DataFrame of Arrow-backed columns, which costs nothing."""
     return pd.DataFrame(
         {name: pd.Series(pd.arrays.ArrowExtensionArray(table.column(name))) for name in table.column_names}
     )
