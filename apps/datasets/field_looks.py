@@ -14,11 +14,8 @@ from einstein.ml.profile import profile_field
 from einstein.ml.schema import FieldSpec, detect
 
 SLIP = 0.01  # of the filled values: so many more may be unreadable before a field's type is asked anew
-COUNTS = (
-    "filled",
-    "distinct",
-    "unreadable",
-)  # kept from when a type was guessed: measured against the night before, a field could creep
+# Kept from when a type was guessed: measured against the night before, a field could creep.
+COUNTS = ("filled", "distinct", "unreadable")
 
 Look = tuple[FieldSpec, str, dict[str, Any]]
 

@@ -24,8 +24,9 @@ class Told:
 def difference_of(new: pa.Table, old: pa.Table, key: str) -> Told:
     """What is new, changed and gone in `new` against `old`: tables of the same string columns, each key once and never null."""
     places = pc.index_in(new.column(key), value_set=old.column(key).combine_chunks())
-    then = old.take(places)  # all null where the record is new
-    same = reduce(pc.and_, (_is_same(new.column(name), then.column(name)) for name in new.column_names))
+    known = pc.is_valid(places)  # else the record is new
+    as_before = (_is_same(new.column(name), old.column(name).take(places)) for name in new.column_names)
+    same = reduce(pc.and_, as_before, known)
     gone = pc.invert(pc.is_in(old.column(key), value_set=new.column(key).combine_chunks()))
     return Told(new.filter(pc.invert(same)), old.column(key).filter(gone), places.null_count)
 
