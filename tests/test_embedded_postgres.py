@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from einstein.postgres.embedded import EmbeddedServer
+from einstein.postgres.embedded import EmbeddedServer, _sized_for
 from tests.conftest import ROOT
 
 
@@ -95,3 +95,8 @@ def test_a_superuser_is_refused_at_start(db, monkeypatch):
     assert done.returncode != 0
     assert "owns" in done.stderr
     safety.refuse_unsafe_role()  # the application's own role is fine
+
+
+@pytest.mark.parametrize(("memory_mb", "buffers"), [(300, "128MB"), (8192, "2048MB"), (65536, "4096MB")])
+def test_it_keeps_a_quarter_of_the_machine_at_hand_within_bounds(memory_mb, buffers):
+    assert _sized_for(memory_mb)["shared_buffers"] == buffers

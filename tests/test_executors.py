@@ -17,7 +17,7 @@ from apps.pipeline.tasks import perform
 from apps.predictions import executors
 from apps.predictions.executors import base, chosen, registry
 from apps.predictions.executors.base import Ending, Limits
-from apps.predictions.executors.base.child import machine_mb, run_child
+from apps.predictions.executors.base.child import run_child
 from apps.predictions.executors.base.folder import PREFIX, job_folder
 from apps.predictions.judge_ending import BrokeOff, judge
 from apps.predictions.models import ModelVersion
@@ -25,6 +25,7 @@ from apps.predictions.train import start_training
 from apps.runs.lease import WorkFailed
 from apps.runs.models import Run
 from einstein import storage
+from einstein.memory import machine_mb
 from einstein.ml.artifact import read_facts
 from einstein.ml.reader import read_frame
 from einstein.ml.request import TrainRequest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from datetime import timedelta
 
 import pandas as pd
@@ -18,6 +17,8 @@ from apps.runs.models import Run
 from apps.runs.queue import enqueue
 from apps.scoring.models import Score, ScoringRun
 from apps.scoring.score import _upsert
+from apps.scoring.short_reasons import shortened
+from einstein.ml.explain import reason
 from tests.conftest import TELCO
 
 
@@ -186,7 +187,7 @@ def test_a_wide_installation_of_scores_costs_the_same_queries(
         client.get(f"/w/{workspace.slug}/predictions/{scored.id}/scores/")
     Score.objects.bulk_create(
         [Score(prediction=scored, version_id=scored.champion_id, scoring_run=ScoringRun.objects.get(), key=f"more {number}", value=0.5, predicted="No",
-               band="medium", reasons=[], as_of=scored.created_at) for number in range(500)]
+               band="medium", as_of=scored.created_at) for number in range(500)]
     )  # fmt: skip
     with django_assert_max_num_queries(len(few)):
         client.get(f"/w/{workspace.slug}/predictions/{scored.id}/scores/")
@@ -213,11 +214,15 @@ def test_scores_of_awkward_keys_reach_the_database_as_they_are(scored):
     rows = pd.DataFrame(
         {
             "key": AWKWARD, "value": 0.1 + 0.2, "predicted": [text * 250 for text in AWKWARD], "band": "low",
-            "reasons": [json.dumps([{"field": text}]) for text in AWKWARD], "seen": False, "open": True,
+            "short_reasons": [shortened([reason(text, text, False, 0.25)]) for text in AWKWARD], "seen": False, "open": True,
         }
     )  # fmt: skip
     _upsert(rows, scored, run.version, run)
     kept = {row.key: row for row in Score.objects.filter(prediction=scored, key__in=AWKWARD)}
     assert set(kept) == set(AWKWARD)
     for text, row in kept.items():
-        assert (row.value, row.predicted, row.reasons) == (0.1 + 0.2, (text * 250)[:220], [{"field": text}])
+        assert (row.value, row.predicted, row.reasons) == (
+            0.1 + 0.2,
+            (text * 250)[:220],
+            [reason(text, text, False, 0.25)],
+        )

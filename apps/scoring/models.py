@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
+from apps.scoring.short_reasons import spelled_out
 from apps.workspaces.tenancy import TenantModel
 from einstein.postgres import moment
 
@@ -44,7 +47,8 @@ class Score(TenantModel):
     value = models.FloatField()
     predicted = models.CharField(max_length=220)
     band = models.CharField(max_length=6)
-    reasons = models.JSONField(default=list)
+    short_reasons = models.TextField(default="", db_default="")
+    reasons_before = models.JSONField(default=list, db_column="reasons")  # as the release before writes and reads them
     seen = models.BooleanField(default=False)
     open = models.BooleanField(default=False)  # nobody knew the outcome yet
     previous = models.FloatField(null=True)
@@ -56,6 +60,11 @@ class Score(TenantModel):
             models.Index(fields=["prediction", "-value", "key"], name="scores_by_value"),
             models.Index(fields=["prediction", "band", "-value"], name="scores_by_band"),
         ]
+
+    @property
+    def reasons(self) -> list[dict[str, Any]]:
+        """What `einstein.ml.explain.reasons_of` gave. A row that has the long ones was written by the release before, after any short ones."""
+        return self.reasons_before or spelled_out(self.short_reasons or "[]")
 
 
 class Outcome(TenantModel):

@@ -27,6 +27,7 @@ from apps.runs.lease import Work, WorkFailed
 from apps.scoring.model_cache import Stored, model_of
 from apps.scoring.models import ScoringRun
 from apps.scoring.outcomes import keep_outcomes
+from apps.scoring.short_reasons import shortened
 from apps.workspaces.scope import current_workspace_id, workspace_scope
 from einstein import storage
 from einstein.ml.artifact import Model
@@ -39,8 +40,8 @@ from einstein.postgres import moment
 REASONS_KEPT = 6  # three are shown, the record page draws more (DEFAULTS: 3 + 3)
 CHUNK = 5000
 COLUMNS = {
-    "key": pa.string(), "value": pa.float64(), "predicted": pa.string(), "band": pa.string(), "reasons": pa.string(), "seen": pa.bool_(),
-    "open": pa.bool_(),
+    "key": pa.string(), "value": pa.float64(), "predicted": pa.string(), "band": pa.string(), "short_reasons": pa.string(),
+    "seen": pa.bool_(), "open": pa.bool_(),
 }  # fmt: skip
 COPIED = 50_000  # rows written at once, about 40 MB
 
@@ -156,7 +157,8 @@ def _as_table(found: ToScore, scores: Scores) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "key": list(found.records.index), "value": scores.value, "predicted": scores.predicted, "band": scores.bands,
-            "reasons": [orjson.dumps(why).decode() for why in scores.reasons], "seen": found.learnt, "open": found.open,
+            "reasons": [orjson.dumps(why).decode() for why in scores.reasons], "short_reasons": [shortened(why) for why in scores.reasons],
+            "seen": found.learnt, "open": found.open,
         }
     )  # fmt: skip
 
@@ -176,7 +178,7 @@ def _keep(
     key = storage.key_for(work.workspace_id, "scores", prediction.id, f"{work.run_id}-{work.lease}.parquet")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.parquet"
-        rows.assign(as_of=as_of.isoformat()).to_parquet(path, index=False)
+        rows.drop(columns="short_reasons").assign(as_of=as_of.isoformat()).to_parquet(path, index=False)
         storage.put(path, key)
     with work.fenced():
         done = ScoringRun.objects.filter(run_id=work.run_id).first()
@@ -208,17 +210,17 @@ def _upsert(rows: pd.DataFrame, prediction: Prediction, version: ModelVersion, r
     """COPY into a temporary table (COPY cannot go into one with row-level security), then one upsert."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMP TABLE incoming (key text, value double precision, predicted text, band text, reasons jsonb, seen boolean, open boolean) ON COMMIT DROP"
+            "CREATE TEMP TABLE incoming (key text, value double precision, predicted text, band text, short_reasons text, seen boolean, open boolean) ON COMMIT DROP"
         )
         with cursor.copy(f"COPY incoming ({', '.join(COLUMNS)}) FROM STDIN (FORMAT csv)") as copy:
             for start in range(0, len(rows), COPIED):
                 copy.write(_as_csv(rows.iloc[start : start + COPIED]))
         cursor.execute(
-            "INSERT INTO scoring_score (workspace_id, prediction_id, version_id, scoring_run_id, key, value, predicted, band, reasons, seen, open, as_of) "
-            "SELECT %s, %s, %s, %s, key, value, predicted, band, reasons, seen, open, %s FROM incoming "
+            "INSERT INTO scoring_score (workspace_id, prediction_id, version_id, scoring_run_id, key, value, predicted, band, short_reasons, reasons, seen, open, as_of) "
+            "SELECT %s, %s, %s, %s, key, value, predicted, band, short_reasons, '[]', seen, open, %s FROM incoming "
             "ON CONFLICT (prediction_id, key) DO UPDATE SET previous = scoring_score.value, version_id = EXCLUDED.version_id, "
             "scoring_run_id = EXCLUDED.scoring_run_id, value = EXCLUDED.value, predicted = EXCLUDED.predicted, band = EXCLUDED.band, "
-            "reasons = EXCLUDED.reasons, seen = EXCLUDED.seen, open = EXCLUDED.open, as_of = EXCLUDED.as_of",
+            "short_reasons = EXCLUDED.short_reasons, reasons = EXCLUDED.reasons, seen = EXCLUDED.seen, open = EXCLUDED.open, as_of = EXCLUDED.as_of",
             [current_workspace_id(), prediction.id, version.id, run.id, run.as_of],
         )
         cursor.execute("DROP TABLE incoming")

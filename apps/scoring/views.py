@@ -138,7 +138,7 @@ def _stored_rows(workspace_id: int, prediction_id: int, run_id: int) -> Iterator
         if not chunk:
             return
         for row in chunk:
-            yield cells_of(vars(row), row.as_of.isoformat(), row.version.number)
+            yield cells_of(vars(row) | {"reasons": row.reasons}, row.as_of.isoformat(), row.version.number)
         after = chunk[-1].key
 
 

@@ -27,11 +27,14 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from einstein.memory import machine_mb
+
 SYSTEM_USER = "einstein-postgres"
 DATABASE = "einstein"
 OWNER, APPLICATION = "einstein_owner", "einstein_app"
 SOCKET_PATH_LIMIT = 90  # sun_path holds 108 bytes; the server appends "/.s.PGSQL.5432"
 START_SECONDS = 60
+LEAST_BUFFERS_MB, MOST_BUFFERS_MB = 128, 4096
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ class EmbeddedServer:
 
     def _launch(self) -> None:
         (self.data / "postmaster.pid").unlink(missing_ok=True)
-        options = f'-h "" -k "{self.socket_dir}" -c max_connections=120 -c shared_buffers=128MB'
+        settings = {"max_connections": "120", **_sized_for(machine_mb())}
+        options = f'-h "" -k "{self.socket_dir}" ' + " ".join(f"-c {name}={value}" for name, value in settings.items())
         log = str(self.data / "server.log")
         self._pg("pg_ctl", "-D", str(self.data), "-l", log, "-o", options, "-w", "-t", str(START_SECONDS), "start")
 
@@ -166,6 +170,19 @@ class EmbeddedServer:
         if done.returncode:
             tail = (self.home / "programs.log").read_text()[-2000:]
             raise RuntimeError(f"The embedded PostgreSQL failed at {program}:\n{tail}")
+
+
+def _sized_for(memory_mb: float) -> dict[str, str]:
+    """Settings for a machine of so much memory.
+
+    A quarter of it is what PostgreSQL's manual gives a server of its own (chapter "Resource Consumption"); this one shares the machine with the
+    workers, so there is a most. Checkpoints far apart write a page that changes all night once instead of every half a minute.
+    """
+    return {
+        "shared_buffers": f"{min(max(round(memory_mb / 4), LEAST_BUFFERS_MB), MOST_BUFFERS_MB)}MB",
+        "max_wal_size": "4GB",
+        "checkpoint_timeout": "15min",
+    }
 
 
 def _is_root() -> bool:

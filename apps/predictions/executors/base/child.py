@@ -16,6 +16,7 @@ import psutil
 
 from apps.predictions.executors.base import Ending, Hear, Limits, Stopped
 from apps.runs.die_with_parent import die_with_parent
+from einstein.memory import MB, machine_mb
 
 ROOT = Path(__file__).resolve().parents[4]
 POLL_SECONDS = 0.1  # a training that grows by 2 GB a second is caught within 200 MB
@@ -23,7 +24,6 @@ END_SECONDS = 20.0  # that a child has to leave in order, before it is killed
 NICE = 10  # of 19, the mildest (setpriority(2))
 FIRST_TO_GO = 800  # of 1,000: where the machine's memory runs out, Linux ends a training and not the database (proc(5))
 MEMORY_SHARE = 0.75
-MB = 1024 * 1024
 MOST_ERRORS = 4000  # characters
 
 
@@ -81,17 +81,6 @@ class Guard(threading.Thread):
             return self.process.memory_info().rss / MB
         except psutil.Error:  # it has just ended
             return 0.0
-
-
-def machine_mb() -> float:
-    """Memory of this machine, or of the container that it is."""
-    most = psutil.virtual_memory().total
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # cgroup v2, v1
-        try:
-            most = min(most, int(Path("/sys/fs/cgroup", name).read_text()))
-        except (OSError, ValueError):  # no container, or one without a limit
-            continue
-    return most / MB
 
 
 def _begin_child() -> None:
