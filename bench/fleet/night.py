@@ -19,14 +19,17 @@ STAGES = """
 SELECT kind, extract(epoch FROM ended_at - started_at)::float, extract(epoch FROM started_at - due_at)::float, stages
 FROM runs_run WHERE created_at >= %s AND ended_at IS NOT NULL
 """
-OPEN = """
-SELECT (SELECT count(*) FROM runs_run WHERE state IN ('queued', 'dispatched', 'running')),
-       (SELECT count(*) FROM datasets_source WHERE read_at IS NULL OR read_at < %(began)s),
-       (SELECT count(*) FROM predictions_prediction p WHERE NOT EXISTS (SELECT 1 FROM scoring_scoringrun r WHERE r.prediction_id = p.id AND r.as_of >= %(began)s)),
-       (SELECT count(*) FROM scoring_scoringrun r WHERE as_of >= %(began)s AND NOT EXISTS (SELECT 1 FROM monitoring_look l WHERE l.scoring_run_id = r.id)),
-       (SELECT count(*) FROM outbox_sending WHERE state = 'waiting'),
-       (SELECT count(*) FROM monitoring_watch WHERE next_check_at <= now())
-"""
+# What is still to be done; the first thing found ends the look, which is repeated every second of the night.
+OPEN = {
+    "runs": "SELECT 1 FROM runs_run WHERE state IN ('queued', 'dispatched', 'running')",
+    "sources to read": "SELECT 1 FROM datasets_source WHERE read_at IS NULL OR read_at < %(began)s",
+    "predictions to score": "SELECT 1 FROM predictions_prediction p WHERE NOT EXISTS "
+    "(SELECT 1 FROM scoring_scoringrun r WHERE r.prediction_id = p.id AND r.as_of >= %(began)s)",
+    "scores to look at": "SELECT 1 FROM scoring_scoringrun r WHERE as_of >= %(began)s AND NOT EXISTS "
+    "(SELECT 1 FROM monitoring_look l WHERE l.scoring_run_id = r.id)",
+    "pushes": "SELECT 1 FROM outbox_sending WHERE state = 'waiting'",
+    "checks": "SELECT 1 FROM monitoring_watch WHERE next_check_at <= now()",
+}
 
 
 @dataclass
@@ -110,9 +113,9 @@ def run_night(owner_url: str, workers: Workers) -> Night:
         began_at = connection.execute("SELECT now()").fetchone()[0]
         began, memory, before = time.monotonic(), [], processor_seconds()
         connection.execute("UPDATE datasets_source SET next_run_at = now()")
-        while not _is_over(connection, began_at):
+        while _open(connection, began_at):
             memory.append(workers.megabytes())
-            assert time.monotonic() - began < PATIENCE_SECONDS, connection.execute(OPEN, {"began": began_at}).fetchone()
+            assert time.monotonic() - began < PATIENCE_SECONDS, _open(connection, began_at)
             time.sleep(1)
         seconds, after = time.monotonic() - began, processor_seconds()
         failed = connection.execute(
@@ -127,8 +130,12 @@ def run_night(owner_url: str, workers: Workers) -> Night:
         )
 
 
-def _is_over(connection: psycopg.Connection, began: object) -> bool:
-    return not any(connection.execute(OPEN, {"began": began}).fetchone())
+def _open(connection: psycopg.Connection, began: object) -> str:
+    """The first thing that is still to be done; empty when the night is over."""
+    found = (
+        what for what, query in OPEN.items() if connection.execute(query + " LIMIT 1", {"began": began}).fetchone()
+    )
+    return next(found, "")
 
 
 def _stages(runs: list[tuple]) -> tuple[dict[str, list[float]], list[float]]:
