@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
+from django.db import connection
 
 from apps.datasets.models import Dataset, Field
 from apps.datasets.steady import STEADY
 from apps.runs.lease import Work
+from apps.workspaces.scope import current_workspace_id
 from einstein.ml.columns import Texts, text_codes
 from einstein.ml.profile import profile_field
 from einstein.ml.schema import FieldSpec, detect
@@ -16,6 +19,15 @@ from einstein.ml.schema import FieldSpec, detect
 SLIP = 0.01  # of the filled values: so many more may be unreadable before a field's type is asked anew
 # Kept from when a type was guessed: measured against the night before, a field could creep.
 COUNTS = ("filled", "distinct", "unreadable")
+
+# By hand, because a query set sends several profiles as an array, in which psycopg escapes each quotation mark by a regular expression.
+KEEP_FIELDS = """
+INSERT INTO datasets_field (workspace_id, dataset_id, name, position, detected_type, chosen_type, profile)
+SELECT %s, %s, name, position, detected_type, chosen_type, profile
+  FROM json_to_recordset(%s) AS f(name text, position integer, detected_type text, chosen_type text, profile jsonb)
+    ON CONFLICT (dataset_id, name) DO UPDATE SET position = EXCLUDED.position, detected_type = EXCLUDED.detected_type,
+       chosen_type = EXCLUDED.chosen_type, profile = EXCLUDED.profile
+"""
 
 Look = tuple[FieldSpec, str, dict[str, Any]]
 
@@ -62,18 +74,16 @@ def _anew(name: str, texts: Texts, chosen: dict[str, str]) -> Look:
 
 def replace_fields(dataset: Dataset, looks: list[Look], forget: set[str]) -> None:
     """Fields follow the newest snapshot; what the user chose stays with fields of the same name, but those to `forget`."""
-    known = {item.name: item for item in Field.objects.filter(dataset=dataset)}
-    kept = {name: item.chosen_type for name, item in known.items() if name not in forget}
+    known = dict(Field.objects.filter(dataset=dataset).values_list("name", "chosen_type"))
     rows = [
-        Field(
-            dataset=dataset, name=spec.name, position=position, detected_type=detected, chosen_type=kept.get(spec.name, ""),
-            profile=facts | {"options": spec.options},
-        )
+        {
+            "name": spec.name, "position": position, "detected_type": detected,
+            "chosen_type": known.get(spec.name, "") if spec.name not in forget else "", "profile": facts | {"options": spec.options},
+        }
         for position, (spec, detected, facts) in enumerate(looks)
     ]  # fmt: skip
-    Field.objects.bulk_create(
-        rows, 1000, update_conflicts=True, unique_fields=["dataset", "name"], update_fields=["position", "detected_type", "chosen_type", "profile"]
-    )  # fmt: skip
-    gone = set(known) - {row.name for row in rows}
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP_FIELDS, [current_workspace_id(), dataset.id, json.dumps(rows)])
+    gone = set(known) - {row["name"] for row in rows}
     if gone:
         Field.objects.filter(dataset=dataset, name__in=gone).delete()

@@ -25,7 +25,7 @@ from apps.deliveries.forms import LIMITS, ColumnsForm, PlanForm, guessed_columns
 from apps.deliveries.models import Delivery, OptOut
 from apps.deliveries.plan import channel_of, drop, plan_now, replay, undo
 from apps.deliveries.queries import deliveries_of, proof_of_arrival, sendings_of, widgets_of
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.outbox.models import Sending
 from apps.predictions.models import Prediction
 from apps.predictions.queries import enabled_prediction

@@ -11,7 +11,7 @@ from apps.datasets.forms import WEEKDAYS
 from apps.deliveries.channels.base.ledger import EXPIRES_DAYS
 from apps.deliveries.channels.base.table import HOLD_PERCENT, OWN_KEY, OWN_VALUES, VALUES, Target
 from apps.deliveries.models import SCHEDULES, Delivery
-from apps.deliveries.selection import BANDS, Which
+from apps.deliveries.which import BANDS, Which
 from apps.predictions.models import Prediction
 
 LIMITS = ["rises", "falls", "jumps", "count"]  # fields of the form that belong to one kind each

@@ -7,7 +7,7 @@ from typing import Any
 from apps.deliveries.channels import registry
 from apps.deliveries.channels.base import Channel
 from apps.deliveries.models import Delivery
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.outbox.models import Sending
 from apps.outbox.write import write_sending
 from apps.scoring.models import ScoringRun

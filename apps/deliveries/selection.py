@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from apps.datasets.engine import engine_for, literal
-from apps.predictions.models import Prediction
+from apps.datasets.engine import SMALL, engine_for, literal
+from apps.deliveries import small_selection
+from apps.deliveries.which import Which
 from apps.scoring.models import ScoringRun
 from einstein import storage
-from einstein.web.templatetags.words import plural, score
 
 MEMORY = "1GB"  # for the sorting of a million records with their reasons
-BANDS = {"high": "High", "medium": "Medium", "low": "Low"}
 # A record that is new counts as one that came from below; a jump needs a score to jump from.
 CONDITIONS = {
     "all": "true",
@@ -35,33 +33,6 @@ REASON = (
 )
 KEPT_REASONS = """from_json(reasons, '[{"field": "VARCHAR", "value": "VARCHAR", "direction": "VARCHAR"}]')"""
 REASONS = f"array_to_string(list_transform({KEPT_REASONS}[1:3], lambda r: {REASON}), '; ')"
-
-
-@dataclass(frozen=True)
-class Which:
-    """A rule by clicks. `limit` is a chance from 0 to 1 or a number in the outcome's unit, `count` a number of records."""
-
-    kind: str = "all"
-    band: str = "high"
-    limit: float = 0.5
-    count: int = 10
-
-    @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> Which:
-        return cls(**facts)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def words(self, prediction: Prediction) -> str:
-        """The rule in words: limits in percent or in the outcome's own unit, moves in points."""
-        noun, shown = plural(prediction.dataset.noun), score(self.limit, prediction.task)
-        moved = shown if prediction.task == "regression" else f"{round(self.limit * 100, 1):g} points"
-        return {
-            "all": f"All {noun}", "changed": f"{noun.capitalize()} whose band has changed", "enters": f"{noun.capitalize()} that enter the {BANDS[self.band]} band",
-            "rises": f"{noun.capitalize()} whose score rises to {shown} or more", "falls": f"{noun.capitalize()} whose score falls to {shown} or less",
-            "jumps": f"{noun.capitalize()} whose score moves by {moved} or more", "top": f"{noun.capitalize()} that enter the top {self.count:,}",
-        }[self.kind]  # fmt: skip
 
 
 @contextmanager
@@ -92,6 +63,22 @@ def selected(run: ScoringRun, base: ScoringRun | None, which: Which) -> Iterator
             f"SELECT key, value, predicted, band, reasons, seen, {REASONS} AS words, place, before, before_band FROM ({joined}) "
             f"WHERE {condition} ORDER BY value DESC, key", params=used or None,
         )  # fmt: skip
+
+
+def records_meant(run: ScoringRun, base: ScoringRun | None, which: Which, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The records meant, the highest score first, as dictionaries of these of the columns of `selected` (no words)."""
+    if max(run.scored, base.scored if base is not None else 0) > SMALL:
+        with selected(run, base, which) as relation:
+            told = relation.select(*names)  # what is not asked for is not worked out
+            return [row for batch in told.to_arrow_reader(10_000) for row in batch.to_pylist()]
+    compared_with = base if base is not None and base.id != run.id else None
+    if compared_with is None and which.kind != "all" and not (base is None and which.kind == "top"):
+        return []
+    with ExitStack() as open_files:
+        now, *earlier = (
+            open_files.enter_context(storage.local_copy(one.history_key)) for one in (run, compared_with) if one
+        )
+        return small_selection.meant(now, next(iter(earlier), None), which).select(names).to_pylist()
 
 
 def as_records(relation: duckdb.DuckDBPyRelation, most: int | None = None) -> list[dict[str, Any]]:

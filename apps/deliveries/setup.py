@@ -13,7 +13,7 @@ from apps.deliveries.channels import registry
 from apps.deliveries.channels.base.table import Target
 from apps.deliveries.models import Delivery
 from apps.deliveries.plan import plan_now
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.outbox.models import Sending
 from apps.predictions.models import Prediction
 from apps.runs.models import Run

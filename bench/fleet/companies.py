@@ -66,7 +66,7 @@ def _fill(workspace: object, user: object, company: int, feed: str, asked: list,
     from apps.datasets.models import Dataset, Source
     from apps.deliveries.channels.webhook import Webhook
     from apps.deliveries.models import Delivery
-    from apps.deliveries.selection import Which
+    from apps.deliveries.which import Which
     from apps.predictions.models import ModelVersion, Prediction
     from apps.workspaces.scope import workspace_scope
     from einstein import storage

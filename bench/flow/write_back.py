@@ -71,7 +71,7 @@ def _delivery(server: object, user: object, workspace: object) -> object:
     from apps.datasets.models import Dataset
     from apps.deliveries import setup
     from apps.deliveries.forms import own_target
-    from apps.deliveries.selection import Which
+    from apps.deliveries.which import Which
     from apps.predictions.models import ModelVersion, Prediction
     from apps.workspaces.scope import workspace_scope
     from tests.servers import PASSWORD

@@ -10,7 +10,7 @@ import pytest
 
 from apps.deliveries import setup
 from apps.deliveries.plan import plan_run
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.outbox.models import Sending
 from apps.pipeline.story import begin_delivering
 from apps.scoring.models import ScoringRun

@@ -14,7 +14,7 @@ from apps.datasets.records import newest_snapshot
 from apps.deliveries import plan as planning
 from apps.deliveries.channels.email_list import EmailList, leave_token
 from apps.deliveries.models import Delivery, OptOut
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.outbox.models import Message
 from apps.outbox.send import send_due
 from apps.pipeline.story import plan_due_delivery

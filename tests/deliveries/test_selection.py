@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from apps.deliveries.selection import CONDITIONS, Which, as_records, selected
+from apps.deliveries.selection import CONDITIONS, as_records, selected
+from apps.deliveries.which import Which
 from apps.scoring.score import newest_run
 from tests.deliveries.conftest import reasons_in_words
 

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook as Verifier
 
 from apps.deliveries import plan as planning
 from apps.deliveries import setup
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.outbox.models import Attempt, Message, Payload, Sending
 from apps.outbox.retries import RETRY_SECONDS
 from apps.pipeline.story import announce_alert

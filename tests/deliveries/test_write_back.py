@@ -10,7 +10,7 @@ from apps.deliveries import plan as planning
 from apps.deliveries import setup
 from apps.deliveries.channels.base.table import Target
 from apps.deliveries.forms import own_target
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.outbox.models import Attempt, Message, Sending
 from apps.runs.models import Run
 from apps.scoring.score import newest_run

@@ -24,7 +24,7 @@ MAKE = """
 from apps.datasets.models import Dataset
 from apps.deliveries import setup
 from apps.deliveries.forms import own_target
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.predictions.models import ModelVersion, Prediction
 from apps.workspaces.models import User
 from apps.workspaces.people import create_workspace

@@ -203,7 +203,7 @@ from dataclasses import replace
 from apps.deliveries import setup
 from apps.deliveries.channels.webhook import Webhook
 from apps.deliveries.forms import own_target
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.predictions.models import Prediction
 from apps.workspaces.models import User
 from apps.workspaces.scope import workspace_scope

@@ -22,7 +22,7 @@ from allauth.account.models import EmailAddress
 from django.utils import timezone
 from apps.datasets.models import Dataset, Source
 from apps.deliveries import setup
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.predictions.models import ModelVersion, Prediction
 from apps.workspaces.models import User
 from apps.workspaces.people import create_workspace

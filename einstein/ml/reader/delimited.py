@@ -160,7 +160,7 @@ def _delimiter(text: str) -> str:
     """The delimiter that splits most lines into the same number (above one) of values; a comma when none does."""
     lines = text.splitlines(keepends=True)[:200]
     best, best_score = ",", 0.0
-    for delimiter in DELIMITERS:
+    for delimiter in (mark for mark in DELIMITERS if any(mark in line for line in lines)):
         with suppress(csv.Error):
             widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
             width, count = max(widths.items(), key=lambda item: (item[0] > 1, item[1]), default=(1, 0))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from apps.datasets.connectors.base import Setting
 from apps.deliveries.models import Delivery
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.outbox.models import Attempt, Sending
 from apps.predictions.models import Prediction
 from apps.runs.lease import Work

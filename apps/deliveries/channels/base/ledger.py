@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from apps.datasets.engine import engine_for, literal
 from apps.deliveries.models import Delivery
-from apps.deliveries.selection import MEMORY, Which, selected
+from apps.deliveries.selection import MEMORY, selected
+from apps.deliveries.which import Which
 from apps.scoring.models import ScoringRun
 from einstein import storage
 

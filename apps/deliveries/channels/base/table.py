@@ -17,7 +17,7 @@ from apps.datasets.engine import literal
 from apps.deliveries.channels.base import Channel, Held, Parcel, Receipt, Undeliverable
 from apps.deliveries.channels.base.ledger import Difference, asked, difference_of
 from apps.deliveries.models import Delivery
-from apps.deliveries.selection import Which
+from apps.deliveries.which import Which
 from apps.outbox.models import Sending
 from apps.scoring.models import ScoringRun
 from einstein import storage

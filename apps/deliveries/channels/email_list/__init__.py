@@ -16,7 +16,8 @@ from apps.datasets.models import Dataset, Snapshot
 from apps.datasets.records import keyed, load
 from apps.deliveries.channels.base import Channel, Parcel, Receipt, Setting, Undeliverable
 from apps.deliveries.models import OptOut
-from apps.deliveries.selection import BANDS, as_records, selected
+from apps.deliveries.selection import as_records, selected
+from apps.deliveries.which import BANDS
 from apps.outbox.write import write_email
 from apps.predictions.models import Prediction
 from apps.scoring.words import score_name

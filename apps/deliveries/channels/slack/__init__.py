@@ -13,7 +13,7 @@ from django.conf import settings
 
 from apps.deliveries.channels.base import Parcel, Setting
 from apps.deliveries.channels.webhook import Webhook
-from apps.deliveries.selection import selected
+from apps.deliveries.selection import records_meant
 from apps.predictions.models import Prediction
 from einstein.outbound.http import require_web_address
 
@@ -71,8 +71,7 @@ class Slack(Webhook):
             return [{"text": f"*{_plain(alert['title'])}*\n{_plain(alert['what'])}\n<{link}|See what to do>"}]
         if parcel.run is None:
             return []
-        with selected(parcel.run, parcel.base, parcel.which) as relation:
-            rows = [row for batch in relation.to_arrow_reader(10_000) for row in batch.to_pylist()]
+        rows = records_meant(parcel.run, parcel.base, parcel.which, ("key", "band"))
         if not rows:
             return []
         link = f"{settings.PUBLIC_URL}/w/{parcel.workspace.slug}/predictions/{parcel.prediction.id}/scores/"

@@ -14,7 +14,7 @@ import orjson
 from django.db.models import Count, Sum
 
 from apps.deliveries.channels.base import Channel, Parcel, Receipt, Setting, Undeliverable
-from apps.deliveries.selection import selected
+from apps.deliveries.selection import records_meant
 from apps.outbox.models import Payload
 from apps.predictions.models import Prediction
 from einstein.ml.explain import reason_words
@@ -120,9 +120,7 @@ class Webhook(Channel):
                     data | {"scored": run.scored, "records_held": run.records, "bands": run.bands},
                 )
             ]
-        with selected(run, parcel.base, parcel.which) as relation:
-            told = relation.select(*TOLD)  # what is not asked for is not worked out
-            records = [_record(row) for batch in told.to_arrow_reader(10_000) for row in batch.to_pylist()]
+        records = [_record(row) for row in records_meant(run, parcel.base, parcel.which, TOLD)]
         parts = [records[start : start + RECORDS_A_MESSAGE] for start in range(0, len(records), RECORDS_A_MESSAGE)]
         return [
             _message(event, run.as_of.isoformat(), data | {"part": number, "parts": len(parts), "records": part})
