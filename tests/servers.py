@@ -23,6 +23,7 @@ from psycopg.conninfo import make_conninfo
 from einstein.postgres.embedded import DATABASE, OWNER, EmbeddedServer
 
 PASSWORD = "a reader's password"
+POLL_SECONDS = 0.05  # after which a server notices that it is to stop
 
 
 def free_port() -> int:
@@ -255,7 +256,7 @@ class Web:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         self.base = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
 
     def stop(self) -> None:
         self.server.shutdown()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -224,7 +225,7 @@ def test_a_failure_to_throw_a_job_away_fails_nothing(full, tmp_path, monkeypatch
 
     def broken(handler, number, results, query):
         if handler.command == "DELETE":
-            handler.connection.close()
+            handler.connection.shutdown(socket.SHUT_RDWR)
             return
         original(handler, number, results, query)
 
