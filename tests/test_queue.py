@@ -73,6 +73,18 @@ def test_a_workspace_that_waits_alone_gets_all_workers(workspace, settings):
     assert dispatch_due("interactive") == in_hand(workspace) == 4
 
 
+def test_workers_that_go_on_with_what_is_due_leave_no_calls_to_work_behind(workspace, settings):
+    settings.WORKERS = {"interactive": 2}
+    due(workspace, 20, minutes_ago=60)
+    ended = 0
+    while dispatch_due("interactive") or ended < 20:
+        work = claim_next("interactive")
+        work.finish("succeeded")
+        ended += 1
+    assert ended == 20
+    assert OrmQ.objects.count() <= 4
+
+
 def test_a_worker_takes_what_was_handed_over_of_whom_has_none_running_first(workspace, elsewhere, settings):
     settings.WORKERS = {"interactive": 2}
     due(workspace, 4, minutes_ago=60)

@@ -69,12 +69,14 @@ def dispatch_due(queue: str) -> int:
     room = IN_HAND_PER_WORKER * settings.WORKERS[queue]
     # Rows that are locked are in the hands of a worker group, or of a part of it that was killed with them. Handing a Run over
     # twice does no harm: it is claimed once.
-    waits_in_broker = OrmQ.objects.filter(key=queue, lock__lte=Now()).exists()
+    waiting = OrmQ.objects.filter(key=queue, lock__lte=Now())[:room].count()
+    if waiting == room:
+        return 0  # Whoever takes one goes on with what is due, so it is a call to work. More of them would outlive the work by hours.
     with transaction.atomic(), connection.cursor() as cursor:
         # What was handed over, no longer waits in the broker and was claimed by nobody was lost with a killed worker.
         cursor.execute(
             "SELECT workspace_id, id FROM dispatch_runs(%s, %s, %s)",
-            [queue, room, None if waits_in_broker else UNCLAIMED_SECONDS],
+            [queue, room, None if waiting else UNCLAIMED_SECONDS],
         )
         handed = cursor.fetchall()
         for workspace_id, run_id in handed:

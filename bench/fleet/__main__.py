@@ -68,7 +68,7 @@ def main() -> int:
         _tell_queries(count_of_one_night(owner_url, _workspaces()[0]))
     finally:
         feed.terminate()
-    return int(failed or _grows(sizes, costs))
+    return int(_grows(sizes, costs) or failed)
 
 
 def _grows(sizes: list[int], costs: list[tuple[float, float]]) -> bool:
