@@ -33,7 +33,7 @@ def test_a_score_without_reasons_has_none(scored):
     assert Score.objects.filter(prediction=scored).first().reasons == []
 
 
-def test_a_row_with_six_reasons_is_half_of_what_it_was(scored):
+def test_kept_short_they_take_less_than_half_the_letters(scored):
     why = Score.objects.filter(prediction=scored).first().reasons
     assert len(why) >= 3
     assert len(shortened(why)) < 0.5 * len(str(why))

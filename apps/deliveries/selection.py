@@ -20,11 +20,11 @@ MEMORY = "1GB"  # for the sorting of a million records with their reasons
 # A record that is new counts as one that came from below; a jump needs a score to jump from.
 CONDITIONS = {
     "all": "true",
-    "changed": "compared AND before_band IS DISTINCT FROM band AND before IS NOT NULL",
-    "enters": "compared AND band = $band AND before_band IS DISTINCT FROM band",
-    "rises": "compared AND value >= $limit AND (before IS NULL OR before < $limit)",
-    "falls": "compared AND value <= $limit AND (before IS NULL OR before > $limit)",
-    "jumps": "compared AND before IS NOT NULL AND abs(value - before) >= $limit",
+    "changed": "before_band IS DISTINCT FROM band AND before IS NOT NULL",
+    "enters": "band = $band AND before_band IS DISTINCT FROM band",
+    "rises": "value >= $limit AND (before IS NULL OR before < $limit)",
+    "falls": "value <= $limit AND (before IS NULL OR before > $limit)",
+    "jumps": "before IS NOT NULL AND abs(value - before) >= $limit",
     "top": "place <= $count AND (before_place IS NULL OR before_place > $count)",
 }
 # Reasons as people read them, as einstein.ml.explain.reason_words puts them; a test holds the two together.
@@ -46,17 +46,16 @@ def selected(run: ScoringRun, base: ScoringRun | None, which: Which) -> Iterator
         rows = max(run.scored, base.scored if base is not None else 0)
         database = open_files.enter_context(engine_for(rows, Path(folder), MEMORY))
         now = open_files.enter_context(storage.local_copy(run.history_key))
-        compared, same_run = base is not None and base.id != run.id, base is not None and base.id == run.id
         placed = "SELECT *, row_number() OVER (ORDER BY value DESC, key) AS place FROM read_parquet({})"
         earlier = "SELECT * FROM now WHERE false"
-        if compared:
+        if base is not None and base.id != run.id:
             earlier = placed.format(literal(open_files.enter_context(storage.local_copy(base.history_key))))
         joined = (
-            f"SELECT now.key, now.value, now.predicted, now.band, now.reasons, now.seen, now.place, earlier.value AS before, earlier.band AS before_band, "
-            f"earlier.place AS before_place, {str(compared).lower()} AS compared FROM now LEFT JOIN earlier USING (key)"
+            "SELECT now.key, now.value, now.predicted, now.band, now.reasons, now.seen, now.place, earlier.value AS before, earlier.band AS before_band, "
+            "earlier.place AS before_place FROM now LEFT JOIN earlier USING (key)"
         )
         values = {"band": which.band, "limit": which.limit, "count": which.count}
-        condition = "false" if same_run and which.kind != "all" else CONDITIONS[which.kind]
+        condition = "false" if _is_silent(run, base, which) else CONDITIONS[which.kind]
         used = {name: value for name, value in values.items() if f"${name}" in condition}
         yield database.sql(
             f"WITH now AS ({placed.format(literal(now))}), earlier AS ({earlier}) "
@@ -71,14 +70,21 @@ def records_meant(run: ScoringRun, base: ScoringRun | None, which: Which, names:
         with selected(run, base, which) as relation:
             told = relation.select(*names)  # what is not asked for is not worked out
             return [row for batch in told.to_arrow_reader(10_000) for row in batch.to_pylist()]
-    compared_with = base if base is not None and base.id != run.id else None
-    if compared_with is None and which.kind != "all" and not (base is None and which.kind == "top"):
+    if _is_silent(run, base, which):
         return []
+    compared_with = base if base is not None and base.id != run.id else None
     with ExitStack() as open_files:
         now, *earlier = (
             open_files.enter_context(storage.local_copy(one.history_key)) for one in (run, compared_with) if one
         )
         return small_selection.meant(now, next(iter(earlier), None), which).select(names).to_pylist()
+
+
+def _is_silent(run: ScoringRun, base: ScoringRun | None, which: Which) -> bool:
+    """Without a run before nobody has crossed anything, and the same run has been told already."""
+    if base is None:
+        return which.kind not in ("all", "top")
+    return base.id == run.id and which.kind != "all"
 
 
 def as_records(relation: duckdb.DuckDBPyRelation, most: int | None = None) -> list[dict[str, Any]]:

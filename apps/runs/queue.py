@@ -71,7 +71,7 @@ def dispatch_due(queue: str) -> int:
     # twice does no harm: it is claimed once.
     waiting = OrmQ.objects.filter(key=queue, lock__lte=Now())[:room].count()
     if waiting == room:
-        return 0  # Whoever takes one goes on with what is due, so it is a call to work. More of them would outlive the work by hours.
+        return 0  # Whoever takes one goes on with what is due, so it is a call to work. More would outlive the work.
     with transaction.atomic(), connection.cursor() as cursor:
         # What was handed over, no longer waits in the broker and was claimed by nobody was lost with a killed worker.
         cursor.execute(

@@ -22,7 +22,6 @@ from bench.fleet.night import Night, Workers, run_night, spread
 from bench.fleet.queries import count_of_one_night
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT_MODELS = 16  # by a worker (apps/scoring/model_cache.py)
 VAR = ROOT / "var" / "bench-fleet"
 PORT = 8979
 WORKERS = 2
@@ -83,6 +82,8 @@ def _grows(sizes: list[int], costs: list[tuple[float, float]]) -> bool:
 
 
 def _tell_models(trained: int, size: int) -> None:
+    from apps.scoring.model_cache import KEPT_MODELS
+
     distinct = companies.EACH * size
     kept = min(1.0, WORKERS * KEPT_MODELS / distinct)
     print(

@@ -9,7 +9,7 @@ import psycopg
 
 
 def count_of_one_night(owner_url: str, workspace_id: int) -> Counter[str]:
-    """Statements by what sent them: a kind of Run, "plan" or "check". The workers must be stopped; the company's file must be there."""
+    """Statements by what sent them: a kind of Run, "plan", "claim" or "check". The workers must be stopped; the company's file must be there."""
     from django.db import connection
 
     from apps.monitoring.watch import check_due
@@ -27,12 +27,16 @@ def count_of_one_night(owner_url: str, workspace_id: int) -> Counter[str]:
     with psycopg.connect(owner_url, autocommit=True) as owner:
         owner.execute("UPDATE datasets_source SET next_run_at = now() WHERE workspace_id = %s", [workspace_id])
     with connection.execute_wrapper(counted):
-        plan()
-        while (work := claim_next("interactive")) is not None:
-            part = work.kind
-            perform(work)
-            part = "plan"
+        done, more = 0, True
+        while more:
+            before, part = done, "plan"
             plan()
+            part = "claim"
+            while (work := claim_next("interactive")) is not None:
+                part, done = work.kind, done + 1
+                perform(work)
+                part = "claim"
+            more = done > before
         part = "check"
         check_due()
     return sent

@@ -4,7 +4,7 @@ from apps.workspaces.doors import door, running
 
 # As before, but quick however many wait and whatever PostgreSQL believes of how many do: its counts are of before the night's Runs came, and a
 # join of thousands planned for one took seconds. What is chosen is found again by its number, and a workspace that has nothing in hand is found
-# in the order of the index, so that only where all who wait have something in hand are the waiting sorted (docs/decisions/0022).
+# in the order of the index, so that only where all who wait have something in hand are the waiting sorted (docs/decisions/0003).
 OPEN = "NOT EXISTS (SELECT 1 FROM runs_drain d WHERE d.part = 'all' OR d.part = 'queue' AND d.name = wanted)"
 DISPATCH = f"""
 WITH lost AS (
