@@ -18,7 +18,7 @@ from apps.runs.queue import enqueue
 from apps.scoring.models import Score, ScoringRun
 from apps.scoring.score import _upsert
 from apps.scoring.short_reasons import shortened
-from einstein.ml.explain import reason
+from einstein.ml.reasons import reason
 from tests.conftest import TELCO
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from apps.scoring.models import Score
 from apps.scoring.short_reasons import PLACES, shortened, spelled_out
-from einstein.ml.explain import reason
+from einstein.ml.reasons import reason
 
 shares = st.integers(1, PLACES).map(lambda parts: parts / PLACES)
 # A lone half of a surrogate pair is no text that a file or a form can hold.

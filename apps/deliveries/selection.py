@@ -27,7 +27,7 @@ CONDITIONS = {
     "jumps": "before IS NOT NULL AND abs(value - before) >= $limit",
     "top": "place <= $count AND (before_place IS NULL OR before_place > $count)",
 }
-# Reasons as people read them, as einstein.ml.explain.reason_words puts them; a test holds the two together.
+# Reasons as people read them, as einstein.ml.reasons.reason_words puts them; a test holds the two together.
 REASON = (
     "CASE WHEN r.value IS NULL THEN r.field || ' is blank' ELSE r.field || ' is ' || r.value END || ': ' || r.direction"
 )

@@ -35,7 +35,7 @@ from apps.workspaces.access import builder, viewer
 from apps.workspaces.calls import take
 from apps.workspaces.models import Workspace
 from apps.workspaces.scope import workspace_scope
-from einstein.ml.explain import value_words
+from einstein.ml.reasons import value_words
 from einstein.outbound.addresses import HOST
 from einstein.web.clock_words import local_time
 from einstein.web.errors import too_much_page

@@ -32,9 +32,9 @@ from apps.scoring.serializers import (
 )
 from apps.workspaces.api_keys import MayScore
 from apps.workspaces.scope import current_workspace_id
-from einstein.ml.explain import reason_words
 from einstein.ml.outside import outside
 from einstein.ml.reader.structured import flatten
+from einstein.ml.reasons import reason_words
 from einstein.postgres import moment
 from einstein.web.api_docs import answers
 from einstein.web.problems import Conflict

@@ -9,7 +9,7 @@ from apps.predictions.charts import LINE, figure, run_axis, x_axis, y_axis
 from apps.predictions.models import Prediction
 from apps.scoring.history import Point
 from apps.scoring.models import Score, ScoringRun
-from einstein.ml.explain import value_words
+from einstein.ml.reasons import value_words
 from einstein.web.templatetags.words import plural
 
 BAND_COLOURS = {"high": "--chart-1", "medium": "--chart-1", "low": "--chart-rest"}

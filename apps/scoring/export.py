@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
 
-from einstein.ml.explain import reason_words
+from einstein.ml.reasons import reason_words
 
 FORMATS = {"csv": "CSV", "xlsx": "Excel", "parquet": "Parquet"}
 CONTENT_TYPES = {

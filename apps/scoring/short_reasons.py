@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from einstein.ml.explain import reason
+from einstein.ml.reasons import reason
 
 PLACES = 10_000  # a share has four decimals
 

@@ -190,8 +190,8 @@ def _predict(options: argparse.Namespace) -> None:
     import pandas as pd
 
     from einstein.ml.artifact import load_model
-    from einstein.ml.explain import reason_words
     from einstein.ml.reader import read_frame
+    from einstein.ml.reasons import reason_words
     from einstein.ml.scorer import score
 
     model = load_model(options.model)

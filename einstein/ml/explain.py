@@ -9,13 +9,11 @@ import pandas as pd
 
 from einstein.ml.artifact import Model
 from einstein.ml.columns import text_codes, text_of
+from einstein.ml.reasons import LEAST_SHARE, SHOWN_VALUE, reason, size_words
 from einstein.ml.schema import FieldSpec, parse
 from einstein.ml.types.base import clean_text
 
-LEAST_SHARE = 0.02  # of the record's whole effect; smaller ones are not worth a reader's time
-STRONG, WEAK = 0.30, 0.10  # of the record's whole effect: "a lot", (plain), "a little"
 DRIVER_RECORDS = 800
-SHOWN_VALUE = 60
 
 
 def reasons_of(table: pd.DataFrame, fields: list[str], effects: np.ndarray, count: int) -> list[list[dict[str, Any]]]:
@@ -62,15 +60,6 @@ def strongest(strength: np.ndarray, count: int) -> np.ndarray:
     return np.take_along_axis(found, order, axis=1)
 
 
-def reason_words(reason: dict[str, Any]) -> str:
-    """ "Contract is Month-to-month: raises"."""
-    return f"{value_words(reason['field'], reason['value'])}: {reason['direction']}"
-
-
-def value_words(field: str, value: str | None) -> str:
-    return f"{field} is blank" if value is None else f"{field} is {value}"
-
-
 def drivers(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
     """What the scores depend on: share of the whole effect per field, and which values raise or lower.
 
@@ -115,25 +104,9 @@ def _value_effects(values: pd.Series, spec: FieldSpec, effect: np.ndarray, large
     raising = [item for item in means if item[1] > 0][:2]
     lowering = [item for item in means if item[1] < 0][:2]
     return [
-        [words, "raises" if mean > 0 else "lowers", _size(abs(mean) / max(largest, 1e-12), 1.0, 0.25)]
+        [words, "raises" if mean > 0 else "lowers", size_words(abs(mean) / max(largest, 1e-12), 1.0, 0.25)]
         for words, mean in raising + lowering
     ]
-
-
-def reason(field: str, value: str | None, raises: bool, share: float) -> dict[str, Any]:
-    return {
-        "field": field, "value": value, "direction": "raises" if raises else "lowers", "size": _size(share, STRONG, WEAK), "share": share,
-    }  # fmt: skip
-
-
-def _size(share: float, strong: float, weak: float) -> str:
-    return "a lot" if share >= strong else "a little" if share < weak else ""
-
-
-def shown_value(value: Any) -> str | None:
-    """A value as a reason shows it."""
-    text = str(value).strip() if value is not None and value == value else ""
-    return text[:SHOWN_VALUE] or None
 
 
 def _shown(values: pd.Series) -> np.ndarray:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from einstein.ml.artifact import Model
 from einstein.ml.columns import Column
-from einstein.ml.explain import LEAST_SHARE, reason, reasons_of, shown_value
+from einstein.ml.explain import reasons_of
+from einstein.ml.reasons import LEAST_SHARE, reason, shown_value
 
 CHUNK = 50_000  # records scored at once, so that memory does not grow with the table
 

@@ -107,6 +107,6 @@ SECRET = {"password": PASSWORD}
 
 
 def reasons_in_words(row) -> list[str]:
-    from einstein.ml.explain import reason_words
+    from einstein.ml.reasons import reason_words
 
     return [reason_words(reason) for reason in json.loads(row["reasons"])[:3]]

@@ -21,7 +21,7 @@ from apps.deliveries.which import BANDS
 from apps.outbox.write import write_email
 from apps.predictions.models import Prediction
 from apps.scoring.words import score_name
-from einstein.ml.explain import value_words
+from einstein.ml.reasons import value_words
 from einstein.outbound.addresses import OutboundProblem
 from einstein.storage import sha256_of_text
 from einstein.web.clock_words import local_time

@@ -17,7 +17,7 @@ from apps.deliveries.channels.base import Channel, Parcel, Receipt, Setting, Und
 from apps.deliveries.selection import records_meant
 from apps.outbox.models import Payload
 from apps.predictions.models import Prediction
-from einstein.ml.explain import reason_words
+from einstein.ml.reasons import reason_words
 from einstein.outbound.addresses import OutboundProblem
 from einstein.outbound.http import fetch, require_web_address
 from einstein.postgres import moment
