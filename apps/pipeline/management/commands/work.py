@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -31,6 +32,9 @@ class Command(BaseCommand):
         if os.environ.get("Q_CLUSTER_NAME") != queue:
             # django-q reads its queue's name when it is imported, which has happened: start over with the name set.
             os.execve(sys.executable, sys.orig_argv, os.environ | {"Q_CLUSTER_NAME": queue})
+
+        # Once, before anything is forked: else every worker, and every one that follows it, would load it all again.
+        import_module("apps.pipeline.tasks")
 
         # Sentinel, workers, pusher and monitor are all forked: each dies with the one that forked it. An orphaned pusher
         # would go on taking tasks from the broker into a queue that nobody reads.
