@@ -8,8 +8,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "einstein.settings")
 application = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402
+from django.urls import get_resolver  # noqa: E402
 
 from apps.monitoring.installation import watch_the_clock  # noqa: E402, models exist only now
 
+# Loads every view now: else the first visitor of each process waits seconds for it.
+get_resolver().url_patterns  # noqa: B018
 if settings.WATCH_CLOCK:
     watch_the_clock()
