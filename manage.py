@@ -11,6 +11,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "einstein.settings")
     if len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS:
         os.environ["EINSTEIN_DATABASE_ROLE"] = "owner"
+    # Commands that wait say for what; in a log or a pipe nobody would read it before they end.
+    sys.stdout.reconfigure(line_buffering=True)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

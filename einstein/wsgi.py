@@ -1,5 +1,6 @@
 """The WSGI entry point of the web server, which also looks whether the clock lives: nobody else could tell that it does not."""
 
+import logging
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -14,5 +15,6 @@ from apps.monitoring.installation import watch_the_clock  # noqa: E402, models e
 
 # Loads every view now: else the first visitor of each process waits seconds for it.
 get_resolver().url_patterns  # noqa: B018
+logging.getLogger("einstein.web").info("A web process is ready")
 if settings.WATCH_CLOCK:
     watch_the_clock()

@@ -40,6 +40,7 @@ patiently(build, lambda words: print(words, flush=True))
 
 def as_owner(*command: str) -> subprocess.Popen:
     env = os.environ | {"EINSTEIN_DATABASE_ROLE": "owner", "DJANGO_SETTINGS_MODULE": "einstein.settings"}
+    env.pop("PYTHONUNBUFFERED", None)  # what they say must be read at once wherever it goes
     return subprocess.Popen(
         [sys.executable, *command], cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -27,6 +27,7 @@ def web(django_db_setup, tmp_path):
         process = subprocess.Popen([sys.executable, "manage.py", "web"], cwd=ROOT, env=env, stdout=log, stderr=log)
     process.base, process.log = f"http://127.0.0.1:{port}", tmp_path / "log"
     wait_for(lambda: ask(process, "/healthz") == 200, 90, "the web server")
+    wait_for(lambda: process.log.read_text().count("A web process is ready") == 2, 90, "both of its processes")
     yield process
     process.terminate()  # so that it ends its workers too
     process.wait(60)
