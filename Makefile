@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BENCH_DATA ?= bench/data
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+# pip would compile on one core, and the libraries' own tests too, which nobody runs here.
+COMPILE := $(BIN)/python -m compileall -q -j 0 -x /tests/ .venv/lib
 
 .PHONY: run backup restore test test-long lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts bench-ray screenshots clean migrate web worker clock
 
@@ -30,8 +33,8 @@ restore: .venv/run
 
 test: .venv/dev
 	$(BIN)/python tests/ensure_tools.py
-	$(BIN)/python -m pytest -m "alone and not long"
 	$(BIN)/python -m pytest -n 3 -m "not alone and not long"
+	$(BIN)/python -m pytest -m "alone and not long"
 
 test-long: .venv/dev
 	$(BIN)/python tests/ensure_tools.py
@@ -69,9 +72,11 @@ clean:
 
 .venv/run: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(INSTALL) -r requirements.txt
+	$(COMPILE) || true
 	touch $@
 
 .venv/dev: requirements-dev.txt .venv/run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt
+	$(COMPILE) || true
 	touch $@

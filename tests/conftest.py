@@ -44,9 +44,13 @@ Path(project.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]  # so that a second test process also comes here first
 
+from hypothesis import settings as examples  # noqa: E402
+
 from apps.datasets import field_looks  # noqa: E402
 from tests.memo import remembering  # noqa: E402
 
+examples.register_profile("by no clock", deadline=None)  # how long an example takes says how busy the machine is
+examples.load_profile("by no clock")
 field_looks.detect = remembering(field_looks.detect)  # hundreds of tests begin by reading one file
 
 

@@ -81,7 +81,6 @@ def test_whatever_is_sent_the_answer_is_one_that_is_described(name, mode, number
     @given(case=operation.as_strategy(generation_mode=mode))
     @hypothesis_settings(
         max_examples=EXAMPLES,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate],

@@ -149,7 +149,7 @@ def test_odd_answers_never_break_a_screen(step, answer):
         step(name)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from([name for name in STEPS if name != "review"]),
     st.dictionaries(st.sampled_from(NAMES), st.one_of(st.sampled_from(ODD), st.text(max_size=20))),

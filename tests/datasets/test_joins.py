@@ -154,7 +154,7 @@ def test_nothing_new_makes_no_snapshot(base, related, owner, perform_runs):
     assert Snapshot.objects.filter(dataset=made.dataset).count() == 1
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     rows=st.lists(
         st.tuples(st.integers(0, 4), st.integers(-200, 200), st.one_of(st.none(), st.integers(-50, 50))), max_size=40

@@ -47,7 +47,7 @@ def told(new: pa.Table, home, patch, old: pa.Table, small: int):
     return counts, sorted(records, key=lambda record: (record["key"], record[GONE]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tables, tables)
 def test_both_ways_tell_the_same_difference(home, old, new):
     with pytest.MonkeyPatch.context() as patch:
@@ -59,7 +59,7 @@ def test_both_ways_tell_the_same_difference(home, old, new):
     assert counts[3] == len(new)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.one_of(

@@ -36,7 +36,7 @@ def kept(tmp_path_factory):
     return keep
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(runs, runs, rules, st.sampled_from(["the run before", "the same run", "nothing"]))
 def test_both_ways_mean_the_same_records(kept, now, earlier, which, compared_with):
     run, before = kept(2, now), kept(1, earlier)

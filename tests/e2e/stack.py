@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 from aiosmtpd.controller import Controller
 
+from tests.e2e.inside import Inside
 from tests.migrated import lay_into
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -58,6 +59,7 @@ class Stack:
             "EINSTEIN_OUTBOUND_ALLOW": "127.0.0.0/8", "EINSTEIN_STATIC_BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage", **env,
         }  # fmt: skip
         self.env.pop("DATABASE_URL", None)
+        self.inside: Inside | None = None
 
     def start(self, demo: bool = False) -> Stack:
         shutil.rmtree(self.var / "files", ignore_errors=True)
@@ -79,6 +81,9 @@ class Stack:
         self.inbox.controller.stop()
 
     def halt(self) -> None:
+        if self.inside is not None:
+            self.inside.leave()
+            self.inside = None
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(40)
@@ -151,16 +156,9 @@ def wait_for(condition, seconds: float, what: str):
 
 def run_python(stack: Stack, code: str) -> str:
     """Run code inside the product (as the application's role) in a process of its own; returns what it printed."""
-    prelude = "import os; os.environ['DJANGO_SETTINGS_MODULE']='einstein.settings'\nimport django; django.setup()\n"
-    done = subprocess.run(
-        [sys.executable, "-c", prelude + code],
-        cwd=getattr(stack, "root", ROOT),
-        env=stack.env,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    if stack.inside is None:
+        stack.inside = Inside(stack.root, stack.env)
+    return stack.inside.run(code)
 
 
 MAKE_PREDICTION = """

@@ -17,7 +17,7 @@ cells = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.dictionaries(st.sampled_from(["tenure", "Contract", "TotalCharges", "gender", "other"]), cells), max_size=4

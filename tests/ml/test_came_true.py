@@ -64,7 +64,7 @@ def test_too_few_outcomes_say_nothing(count, yes):
     assert measure("binary", np.full(count, 0.2), came, CARD) is None
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=LEAST, max_size=120))
 def test_whatever_is_said_and_comes_gives_finite_numbers_or_nothing(pairs):
     said, came = np.array([pair[0] for pair in pairs]), np.array([float(pair[1]) for pair in pairs])

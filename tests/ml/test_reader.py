@@ -82,7 +82,7 @@ def test_every_hostile_file_is_read_or_refused_with_a_sentence(file):
         assert len(table.columns) > 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=400))
 def test_no_bytes_bring_an_unexpected_error(tmp_path_factory, content):
     try:

@@ -67,7 +67,7 @@ def read_or_refused(name: str, content: bytes) -> None:
             assert list(table.columns) == report.fields
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.sampled_from(sorted(WHOLE)), edits, st.booleans())
 def test_a_damaged_file_brings_no_unexpected_error(name, edits, fast):
     content = WHOLE[name]
@@ -79,7 +79,7 @@ def test_a_damaged_file_brings_no_unexpected_error(name, edits, fast):
         read_or_refused(name, content)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(values)
 def test_any_json_brings_no_unexpected_error(value):
     read_or_refused("table.json", json.dumps(value).encode())

@@ -39,7 +39,7 @@ def same(slow, fast) -> None:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 9).map(str), cells, cells), min_size=1, max_size=12))
 def test_generated_tables_are_read_alike(rows):
     text = io.StringIO()

@@ -41,7 +41,7 @@ def read_alike(content: bytes) -> bool:
     return fast[1].notes == slow[1].notes
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tables, st.sampled_from(["\n", "\r\n"]), st.booleans())
 @example([["1", "2"], ["", " "], [" ", ""]], "\n", True)
 @example([["\x1c"], ["\u00a0"]], "\n", True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from einstein.ml.scale import Scale, fences, log_may_help
@@ -15,14 +15,12 @@ numbers = (
 )
 
 
-@settings(deadline=None)
 @given(numbers)
 def test_there_and_back_gives_the_number_or_its_fence(target):
     scale = Scale.fitted(target)
     assert np.allclose(scale.back(scale.forward(target)), np.clip(target, scale.low, scale.high), rtol=1e-6, atol=1e-3)
 
 
-@settings(deadline=None)
 @given(numbers.map(np.abs))
 def test_a_log_scale_goes_there_and_back_too(target):
     scale = Scale.fitted(target, log=True)

@@ -27,7 +27,7 @@ def test_a_share_is_judged_about_as_the_exact_binomial_would(rows, usual, extra)
         assert abs(z - exact) < 0.5
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000), st.integers(30, 400), st.sampled_from(["normal", "lognormal", "zeros", "discrete"]))
 def test_days_drawn_from_the_same_source_raise_no_alarm(seed, rows, kind):
     random = np.random.default_rng(seed)
