@@ -39,6 +39,8 @@ SECURE = PUBLIC_URL.startswith("https://")
 # Made here, a secret is known to this machine alone: see einstein.unsafe_settings.
 SECRETS_GIVEN = bool(env.str("EINSTEIN_SECRET_KEY", default="") and env.list("EINSTEIN_SECRET_STORE_KEYS", default=[]))
 SECRET_KEY = env.str("EINSTEIN_SECRET_KEY", default="") or _kept_secret("secret-key")
+# Sign nothing any more; what they signed stays true until they are taken out.
+SECRET_KEY_FALLBACKS = env.list("EINSTEIN_SECRET_KEY_FALLBACKS", default=[])
 # Customers' secrets (einstein.sealed): the first key seals, all of them open.
 SECRET_STORE_KEYS = env.list("EINSTEIN_SECRET_STORE_KEYS", default=[]) or [
     base64.urlsafe_b64encode(hashlib.sha256(_kept_secret("secret-store-key").encode()).digest()).decode()

@@ -122,7 +122,7 @@ def _permission(kind: str, body: dict, widget: Widget, origin: str, frame: str) 
 
 
 def _opened(text: str) -> tuple[str, dict, Widget]:
-    """(kind, body, widget) of something we signed with the widget's key of now."""
+    """(kind, body, widget) of something we signed with the widget's key of now, under the installation's secret or one before it."""
     try:
         kind, encoded, signature = text.split(".")
         body = json.loads(_unpack(encoded))
@@ -135,8 +135,9 @@ def _opened(text: str) -> tuple[str, dict, Widget]:
         widget = Widget.objects.filter(id=widget_id).first()
         if widget is None:
             raise NotAllowed("no such widget")
-        expected = _signature(kind, encoded, widget)
-    if not hmac.compare_digest(signature.encode(), expected.encode()):
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    expected = [_signature(kind, encoded, widget, secret) for secret in secrets]
+    if not any(hmac.compare_digest(signature.encode(), one.encode()) for one in expected):
         raise NotAllowed("wrong signature")
     return kind, body, widget
 
@@ -151,13 +152,11 @@ def _refuse_old_or_foreign(body: dict, origin: str) -> None:
 
 def _sign(kind: str, body: dict, widget: Widget) -> str:
     encoded = _pack(json.dumps(body, separators=(",", ":")).encode())
-    return f"{kind}.{encoded}.{_signature(kind, encoded, widget)}"
+    return f"{kind}.{encoded}.{_signature(kind, encoded, widget, settings.SECRET_KEY)}"
 
 
-def _signature(kind: str, encoded: str, widget: Widget) -> str:
-    key = hmac.digest(
-        settings.SECRET_KEY.encode(), f"widget:{widget.workspace_id}:{widget.id}:{widget.turn}".encode(), "sha256"
-    )
+def _signature(kind: str, encoded: str, widget: Widget, secret: str) -> str:
+    key = hmac.digest(secret.encode(), f"widget:{widget.workspace_id}:{widget.id}:{widget.turn}".encode(), "sha256")
     return _pack(hmac.new(key, f"{kind}.{encoded}".encode(), hashlib.sha256).digest())
 
 

@@ -12,4 +12,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(f"EINSTEIN_SECRET_KEY={settings.SECRET_KEY}")
+        if settings.SECRET_KEY_FALLBACKS:
+            self.stdout.write(f"EINSTEIN_SECRET_KEY_FALLBACKS={','.join(settings.SECRET_KEY_FALLBACKS)}")
         self.stdout.write(f"EINSTEIN_SECRET_STORE_KEYS={','.join(settings.SECRET_STORE_KEYS)}")
