@@ -14,7 +14,7 @@ import pytest
 from apps.console.backup import BackupFailed, read_facts
 from einstein.postgres.embedded import EmbeddedServer
 from tests.conftest import ROOT, TELCO
-from tests.e2e.stack import run_python
+from tests.e2e.inside import run_once
 from tests.migrated import lay_into
 
 FILL = """
@@ -61,6 +61,9 @@ class Installation:
         command = [sys.executable, "manage.py", *map(str, words)]
         return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True)
 
+    def run(self, code: str) -> str:
+        return run_once(ROOT, self.env, code)
+
     @property
     def files(self) -> list[str]:
         home = self.var / "files"
@@ -72,7 +75,7 @@ def running(tmp_path_factory):
     var = tmp_path_factory.mktemp("running")
     lay_into(var)
     found = Installation(var)
-    run_python(found, FILL % TELCO)
+    found.run(FILL % TELCO)
     yield found
     found.server.leave()
 
@@ -101,7 +104,7 @@ def test_a_backup_comes_back_in_an_empty_installation_with_its_files_and_its_wal
     done = empty.manage("restore", backup)
     assert done.returncode == 0, done.stderr
     assert "Restored" in done.stdout and "2 files" in done.stdout
-    before, after = (json.loads(run_python(one, READ)) for one in (running, empty))
+    before, after = (json.loads(one.run(READ)) for one in (running, empty))
     assert after == before and set(after["uploads"]) == {"Brightline", "Elsewhere"}
     assert after["outside"] == 0  # outside of every workspace the application sees nothing
     assert empty.files == running.files
@@ -114,7 +117,7 @@ def test_a_rehearsal_says_what_comes_back_and_touches_nothing(running, backup):
     done = running.manage("restore", backup, "--rehearse")
     assert done.returncode == 0, done.stderr
     assert "Rehearsed" in done.stdout and running.files == files
-    assert "einstein_rehearsal" not in run_python(running, "from django.db import connection\nwith connection.cursor() as c:\n c.execute('SELECT datname FROM pg_database'); print(c.fetchall())")  # fmt: skip
+    assert "einstein_rehearsal" not in running.run("from django.db import connection\nwith connection.cursor() as c:\n c.execute('SELECT datname FROM pg_database'); print(c.fetchall())")  # fmt: skip
 
 
 @pytest.mark.parametrize("part", ["file", "database", "facts", "cut facts"])

@@ -58,3 +58,12 @@ class Inside:
         self.process.stdin.close()
         self.process.wait(30)
         self.process.stdout.close()
+
+
+def run_once(root: Path, env: dict[str, str], code: str) -> str:
+    """The same for an installation in which nothing may stay behind."""
+    inside = Inside(root, env)
+    try:
+        return inside.run(code)
+    finally:
+        inside.leave()
