@@ -51,7 +51,10 @@ def stopped_while_scoring(installation, host) -> list[tuple]:
     """(number, workspace) of a scoring that cannot end, because its worker stands still; the workers go on where there is none."""
     for pid in host.pids("manage.py work"):
         os.kill(pid, signal.SIGSTOP)
-    found = installation.sql("SELECT id, workspace_id FROM runs_run WHERE kind = 'score' AND state = 'running' LIMIT 1")
+    # Not one that stopped within a transaction: nobody could say anything about that until its worker is dead.
+    found = installation.sql(
+        "SELECT id, workspace_id FROM runs_run WHERE kind = 'score' AND state = 'running' LIMIT 1 FOR UPDATE SKIP LOCKED"
+    )
     if not found:
         for pid in host.pids("manage.py work"):
             os.kill(pid, signal.SIGCONT)
