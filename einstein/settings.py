@@ -12,6 +12,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from einstein.environment import Environment
+from einstein.postgres.patience import patient
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -73,6 +74,7 @@ PGBOUNCER = env.bool("EINSTEIN_PGBOUNCER", default=False)
 DATABASES["default"]["CONN_MAX_AGE"] = 0 if PGBOUNCER else 60
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = PGBOUNCER
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["OPTIONS"] = patient(DATABASES["default"].get("OPTIONS", {}), pooled=PGBOUNCER)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 FORM_RENDERER = "einstein.web.form_looks.ComponentRenderer"

@@ -18,6 +18,7 @@ from apps.console.thin_out import thin_out
 from apps.monitoring.backups import last_good
 from apps.monitoring.models import ScheduledBackup
 from einstein import disk
+from einstein.postgres.patience import patient
 
 ONE_AT_A_TIME = 7_303_014_501_120_002  # an advisory lock, as einstein.postgres.file_lock
 AGAIN = timedelta(hours=1)  # after one that failed or broke off
@@ -106,5 +107,5 @@ def _newest() -> ScheduledBackup | None:
 @contextmanager
 def _alone() -> Iterator[bool]:
     """Whether this clock is the one; ends with its connection, so that a killed clock keeps nobody waiting."""
-    with psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True) as holder:
+    with psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True, **patient({}, pooled=False)) as holder:
         yield holder.execute("SELECT pg_try_advisory_lock(%s)", [ONE_AT_A_TIME]).fetchone()[0]  # type: ignore[index]

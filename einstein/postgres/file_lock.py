@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import psycopg
 from django.db import connection
 
+from einstein.postgres.patience import patient
+
 KEY = 7_303_014_501_120_001  # any number that nobody else takes
 
 
@@ -31,7 +33,7 @@ def files_may_go() -> Iterator[bool]:
 @contextmanager
 def files_stay(url: str) -> Iterator[None]:
     """Wait for whatever tidies up, and keep it from beginning."""
-    with psycopg.connect(url, autocommit=True) as holder:
+    with psycopg.connect(url, autocommit=True, **patient({}, pooled=False)) as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", [KEY])
         try:
             yield
