@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from apps.deliveries.models import Widget
-from apps.deliveries.tokens import mint_token, record_address
+from apps.deliveries.tokens import NotAllowed, frame_key, mint_token, read_frame_key, record_address
 from apps.monitoring.links import LEAVE, holder_of, leave_url
 from apps.scoring.models import Score
 from tests.test_sessions import PAGE, browser, is_logged_in
@@ -59,6 +59,16 @@ def test_tokens_and_addresses_of_widgets_open_until_the_old_key_is_taken_out(sco
     signed += [mint_token(widget, key, HOST), record_address(widget, key)]
     settings.SECRET_KEY_FALLBACKS = []
     assert statuses() == [401, 401, 200, 200]
+
+
+def test_a_frame_in_a_page_opens_until_the_old_key_is_taken_out(scored, rotate, settings):
+    widget = Widget.objects.create(prediction=scored, name="Churn risk", origins=[HOST])
+    frame = frame_key(widget)
+    rotate(NEW)
+    assert read_frame_key(frame) == (widget.workspace_id, widget.id, [HOST])
+    settings.SECRET_KEY_FALLBACKS = []
+    with pytest.raises(NotAllowed):
+        read_frame_key(frame)
 
 
 def test_links_in_mails_open_until_the_old_key_is_taken_out(workspace, rotate, settings):

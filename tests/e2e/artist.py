@@ -13,11 +13,7 @@ AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 DRAWN = "document.fonts.status == 'loaded' && [...document.querySelectorAll('[data-figure]')].every(chart => chart.querySelector('.main-svg'))"
 WIDTHS, SCHEMES = (1280, 360), ("light", "dark")
 # The themes differ in colours and in nothing else that a rule could look at.
-ALL, COLOURS, ALL_BUT_COLOURS = (
-    "",
-    "runOnly: ['color-contrast'], ",
-    "rules: {'color-contrast': {enabled: false}}, ",
-)
+RULES = {"light": "", "dark": "runOnly: ['color-contrast'], "}
 
 
 class Artist:
@@ -25,8 +21,7 @@ class Artist:
 
     def __init__(self, page, base: str, width: int) -> None:
         self.page, self.base, self.width = page, base, width
-        # Colours are the same at every width, so the dark ones are judged at one, and the light ones of narrow pages at the first,
-        # which has what only narrow pages have: the menu's button.
+        # Colours are the same at every width, so the dark ones are judged at one.
         self.schemes = SCHEMES if width == WIDTHS[0] or "EINSTEIN_PICTURES" in os.environ else SCHEMES[:1]
         self.faults: dict[str, list[str]] = {}
 
@@ -58,19 +53,13 @@ class Artist:
     def judge(self, name: str, scheme: str) -> None:
         if "EINSTEIN_PICTURES" in os.environ:
             self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
-        rules = self._rules(scheme)
         faults = self.faults.setdefault(name, [])
         if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             faults.append("scrolls sideways")
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE)
-        found = self.page.evaluate(f"axe.run({{{rules}resultTypes: ['violations']}})")["violations"]
+        found = self.page.evaluate(f"axe.run({{{RULES[scheme]}resultTypes: ['violations']}})")["violations"]
         faults += [f"{fault['id']}: {fault['nodes'][0]['html'][:120]}" for fault in found]
-
-    def _rules(self, scheme: str) -> str:
-        if scheme == SCHEMES[1]:
-            return COLOURS
-        return ALL if self.width == WIDTHS[0] or not self.faults else ALL_BUT_COLOURS
 
     def found(self) -> dict[str, list[str]]:
         return {name: faults for name, faults in self.faults.items() if faults}

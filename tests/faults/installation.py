@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from email import message_from_string, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +16,7 @@ import psycopg
 from aiosmtpd.controller import Controller
 
 from einstein.postgres.embedded import APPLICATION, DATABASE, OWNER, EmbeddedServer
+from tests.e2e.inside import Inside
 from tests.faults.hosts import ROOT, Host
 from tests.migrated import lay_into
 from tests.servers import free_port
@@ -144,6 +143,7 @@ class Installation:
             "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", **env,
         }  # fmt: skip
         self.hosts: list[Host] = []
+        self.inside: Inside | None = None
         self.sql("TRUNCATE workspaces_workspace, workspaces_user, django_q_ormq CASCADE")
 
     def host(self, name: str, clock: bool = True, **env: str) -> Host:
@@ -153,12 +153,9 @@ class Installation:
 
     def run(self, code: str) -> str:
         """Run code inside the product in a process of its own; what it printed."""
-        prelude = (
-            "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'einstein.settings'\nimport django; django.setup()\n"
-        )
-        done = subprocess.run([sys.executable, "-c", prelude + code], cwd=ROOT, env=self.env, capture_output=True, text=True)  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        if self.inside is None:
+            self.inside = Inside(ROOT, self.env)
+        return self.inside.run(code)
 
     def sql(self, query: str, *values: object) -> list[tuple]:
         """Ask the database as the owner of the tables."""
@@ -167,6 +164,8 @@ class Installation:
             return cursor.fetchall() if cursor.description else []
 
     def stop(self) -> None:
+        if self.inside is not None:
+            self.inside.leave()
         for host in self.hosts:
             if not host.stopping.is_set():
                 host.kill()
