@@ -14,7 +14,7 @@ def test_our_own_connections_are_patient():
 def test_what_the_address_asks_for_comes_first():
     options = patient({"sslmode": "require", "connect_timeout": 3, "options": "-c tcp_user_timeout=9"}, pooled=False)  # fmt: skip
     assert (options["sslmode"], options["connect_timeout"], options["keepalives_idle"]) == ("require", 3, 15)
-    assert options["options"].endswith("=60000 -c tcp_user_timeout=9")
+    assert options["options"].endswith("=30000 -c tcp_user_timeout=9")
 
 
 def test_a_pooler_is_asked_for_nothing_it_does_not_know():
