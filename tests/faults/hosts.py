@@ -125,6 +125,9 @@ def remove_network() -> None:
     for name in found:
         if name.startswith("einstein-"):
             subprocess.run(["ip", "netns", "delete", name], check=False)
+    # A namespace lives on while a connection of it waits for answers that cannot come; its interface must not.
+    for link in Path(f"/sys/class/net/{BRIDGE}/brif").glob("*"):
+        subprocess.run(["ip", "link", "delete", link.name], check=False)
     subprocess.run(["ip", "link", "delete", BRIDGE], check=False, stderr=subprocess.DEVNULL)
 
 
