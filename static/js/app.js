@@ -37,6 +37,17 @@ document.addEventListener("DOMContentLoaded", () => {
   });
 });
 
+// A page whose work has ended asks htmx to load it again. That must not undo a click that is already leading elsewhere,
+// nor begin the same loading anew each second when the server is slow. A download leads nowhere, hence the limit.
+const LEAVING_MS = 30_000;
+let leftAt = -Infinity;
+window.addEventListener("beforeunload", () => { leftAt = performance.now(); });
+window.addEventListener("pageshow", () => { leftAt = -Infinity; });
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const leaving = performance.now() - leftAt < LEAVING_MS;
+  if (leaving && event.detail.xhr.getResponseHeader("HX-Refresh")) event.preventDefault();
+});
+
 function prepareUpload(form) {
   const input = form.querySelector("input[type=file]");
   const bar = form.querySelector("progress");
