@@ -15,11 +15,16 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from einstein.postgres.embedded import EmbeddedServer
 
 logger = logging.getLogger("einstein.serve")
 STOP_SECONDS = 15
 WEB_STOP_SECONDS = 30
 RESTART_PAUSE = 1.0
+DATABASE_PAUSE = 5.0
 PATIENCE_SECONDS = 60
 MANAGE = [sys.executable, "manage.py"]
 
@@ -110,7 +115,10 @@ def is_served(stop: threading.Event) -> bool:
 
 def supervise(children: list[Child], stop: threading.Event) -> None:
     """Start again what dies, until `stop`; then end all, politely first."""
+    from django.conf import settings
+
     while not stop.wait(0.5):
+        keep_running(getattr(settings, "EMBEDDED_SERVER", None), stop)
         for child in children:
             if child.is_dead():
                 say(f"{child.name} stopped ({child.process.returncode}); it is started again")
@@ -126,6 +134,18 @@ def supervise(children: list[Child], stop: threading.Event) -> None:
             child.process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             os.killpg(child.process.pid, signal.SIGKILL)
+
+
+def keep_running(database: EmbeddedServer | None, stop: threading.Event) -> None:
+    """Start PostgreSQL again when it is ours and has ended: it gives up on a full disk, and a system short of memory may kill it."""
+    if database is None or database.is_running():
+        return
+    say("PostgreSQL stopped; it is started again")
+    try:
+        database.start_again()
+    except RuntimeError as refusal:
+        say(f"{refusal}\nIt is tried again in {DATABASE_PAUSE:.0f} s")
+        stop.wait(DATABASE_PAUSE)
 
 
 def web_command() -> list[str]:

@@ -40,7 +40,7 @@ class OtherPostgres(EmbeddedServer):
         self.port = free_port()
 
     def _launch(self) -> None:
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self._forget_misleading_number()
         options = f'-h 127.0.0.1 -p {self.port} -k "{self.socket_dir}" -c shared_buffers=64MB -c fsync=off'
         self._pg(
             "pg_ctl",
@@ -63,7 +63,7 @@ class OtherPostgres(EmbeddedServer):
         return make_conninfo(host="127.0.0.1", port=self.port, user=user, password=password, dbname=database)
 
     def start_fresh(self) -> OtherPostgres:
-        if self._running():  # left over from a test process that was killed, on another port
+        if self.is_running():  # left over from a test process that was killed, on another port
             self._pg("pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "stop")
         self.start()
         self.owner = self.address(OWNER, self._passwords()[OWNER])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from einstein.postgres.embedded import EmbeddedServer, _sized_for
 from tests.conftest import ROOT
+from tests.e2e.stack import wait_for
 
 
 def modes(*folders: Path) -> dict[str, tuple[int, int]]:
@@ -79,6 +81,65 @@ def test_nobody_without_the_password_gets_in_and_the_passwords_are_for_this_user
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(host=str(server.socket_dir), user="einstein_app", dbname="einstein", password="guess")
     assert stat.S_IMODE((var / "postgres.passwords.json").stat().st_mode) == 0o600
+    server.leave()
+
+
+@pytest.fixture
+def server(private_home):
+    made = EmbeddedServer(private_home / "project" / "var")
+    made.start()
+    yield made
+    made.leave()
+
+
+def postmaster(server: EmbeddedServer) -> int:
+    return int((server.data / "postmaster.pid").read_text().split("\n")[0])
+
+
+def killed(server: EmbeddedServer) -> None:
+    os.kill(postmaster(server), signal.SIGKILL)
+    wait_for(lambda: not server.is_running(), 10, "the server to be gone")
+
+
+def test_a_killed_server_starts_again_with_all_that_was_committed(server):
+    with psycopg.connect(server.start().owner_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 'here' AS word")
+    killed(server)
+    wait_for(lambda: starts(server), 30, "the processes of the dead server to be gone")
+    with psycopg.connect(server.start().owner_url) as connection:
+        assert connection.execute("SELECT word FROM kept").fetchone() == ("here",)
+
+
+def starts(server: EmbeddedServer) -> bool:
+    try:
+        server.start_again()
+    except RuntimeError:
+        return False
+    return True
+
+
+def test_it_does_not_start_beside_a_process_of_the_dead_server_that_may_still_write(server):
+    connection = psycopg.connect(server.start().owner_url)
+    backend = connection.info.backend_pid
+    os.kill(backend, signal.SIGSTOP)
+    killed(server)
+    try:
+        with pytest.raises(RuntimeError, match="still in use"):
+            server.start_again()
+    finally:
+        os.kill(backend, signal.SIGKILL)
+    wait_for(lambda: starts(server), 30, "the last process of the dead server to be gone")
+
+
+@pytest.mark.parametrize("left", [f"{os.getpid()}\n", ""])
+def test_a_file_that_names_another_process_or_none_does_not_keep_it_from_starting(private_home, left):
+    server = EmbeddedServer(private_home / "project" / "var")
+    server.start()
+    server.leave()
+    (server.data / "postmaster.pid").write_text(left)
+    assert not server.is_running()
+    server.start()
+    assert server.is_running()
     server.leave()
 
 

@@ -19,6 +19,8 @@ import shutil
 import stat
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,25 +61,42 @@ class EmbeddedServer:
     def start(self) -> Roles:
         """Start (or join) the server, create the roles and the database when missing; return their addresses."""
         self.var.mkdir(parents=True, exist_ok=True)
-        with (self.var / "postgres.start.lock").open("w") as starting:
-            fcntl.flock(starting, fcntl.LOCK_EX)
+        with self._starting():
             self._hold()
             passwords = self._passwords()
             if not (self.data / "PG_VERSION").exists():
                 self._initdb(passwords["postgres"])
-            if not self._running():
+            if not self.is_running():
                 self._launch()
                 self._ensure_roles(passwords)
         return Roles(self._url(OWNER, passwords[OWNER]), self._url(APPLICATION, passwords[APPLICATION]))
+
+    def start_again(self) -> None:
+        """Start a server that has ended. Raises `RuntimeError` with the server's own words when it cannot, for example for want of room."""
+        with self._starting():
+            if not self.is_running():
+                self._launch()
+
+    def is_running(self) -> bool:
+        """Whether the server that works in our folder lives; a number in its file may be another process's by now."""
+        number = self._number()
+        return bool(number) and os.fsencode(self.data) in _command(number)
 
     def leave(self) -> None:
         """Give up this process's use; stop the server when nobody else uses it."""
         if self._lock is None:
             return
         lock, self._lock = self._lock, None
-        if os.getpid() == self._holder and _is_exclusive(lock) and self._running():
+        if os.getpid() == self._holder and _is_exclusive(lock) and self.is_running():
             self._pg("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop")
         lock.close()
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        """One process of the installation at a time."""
+        with (self.var / "postgres.start.lock").open("w") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            yield
 
     def _hold(self) -> None:
         if self._lock is None:
@@ -112,18 +131,25 @@ class EmbeddedServer:
             password_file.unlink()
 
     def _launch(self) -> None:
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self._forget_misleading_number()
         settings = {"max_connections": "120", **_sized_for(machine_mb())}
         options = f'-h "" -k "{self.socket_dir}" ' + " ".join(f"-c {name}={value}" for name, value in settings.items())
         log = str(self.data / "server.log")
         self._pg("pg_ctl", "-D", str(self.data), "-l", log, "-o", options, "-w", "-t", str(START_SECONDS), "start")
 
-    def _running(self) -> bool:
-        pid_file = self.data / "postmaster.pid"
-        if not pid_file.exists():
-            return False
-        pid = int(pid_file.read_text().split("\n")[0])
-        return Path(f"/proc/{pid}/cmdline").exists() and b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    def _number(self) -> str:
+        """The process that the server's file names; empty without a file."""
+        path = self.data / "postmaster.pid"
+        return path.read_text().split("\n")[0] if path.exists() else ""
+
+    def _forget_misleading_number(self) -> None:
+        """Remove the file of a dead server that PostgreSQL would take for a living one: another process got its number, or a full disk left it empty.
+
+        Any other is left to PostgreSQL: by it, it refuses to start while a process of the dead server still writes.
+        """
+        number = self._number()
+        if not number or Path(f"/proc/{number}").exists():
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _ensure_roles(self, passwords: dict[str, str]) -> None:
         with self._superuser(passwords, "postgres") as connection:
@@ -163,13 +189,21 @@ class EmbeddedServer:
         """Run one of the server's programs as the unprivileged account; raise with its own words when it fails."""
         account = {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []} if _is_root() else {}
         with (self.home / "programs.log").open("a") as log:
+            began = log.tell()
             done = subprocess.run(
                 [str(_binaries(self.home) / program), *arguments], cwd=self.home, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True, umask=0o077, **account,
             )  # fmt: skip
         if done.returncode:
-            tail = (self.home / "programs.log").read_text()[-2000:]
-            raise RuntimeError(f"The embedded PostgreSQL failed at {program}:\n{tail}")
+            said = (self.home / "programs.log").read_bytes()[began:].decode(errors="replace")
+            raise RuntimeError(f"The embedded PostgreSQL failed at {program}:\n{said}{self._last_words()}")
+
+    def _last_words(self) -> str:
+        """The end of the server's own log, which says why it stopped."""
+        try:
+            return "".join((self.data / "server.log").read_text(errors="replace").splitlines(keepends=True)[-5:])
+        except OSError:
+            return ""
 
 
 def _sized_for(memory_mb: float) -> dict[str, str]:
@@ -187,6 +221,14 @@ def _sized_for(memory_mb: float) -> dict[str, str]:
 
 def _is_root() -> bool:
     return os.geteuid() == 0
+
+
+def _command(number: str) -> list[bytes]:
+    """The command line of a process; empty of one that is gone."""
+    try:
+        return Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def _is_exclusive(lock) -> bool:

@@ -8,6 +8,7 @@ import signal
 import psycopg
 import pytest
 
+from einstein.postgres.embedded import EmbeddedServer
 from tests.e2e.conftest import DATA
 from tests.e2e.stack import make_prediction, run_python, start_training, state_of, wait_for
 
@@ -133,3 +134,11 @@ with workspace_scope({made[0]}):
     Run.objects.filter(id=run.id).update(state="succeeded")
 """)  # fmt: skip
     assert printed.splitlines()[-1] == "refused"
+
+
+def test_a_killed_database_is_started_again(stack):
+    number = EmbeddedServer(stack.var).data / "postmaster.pid"
+    before = number.read_text()
+    os.kill(int(before.split("\n")[0]), signal.SIGKILL)
+    wait_for(lambda: number.exists() and number.read_text() != before and stack.answers("/readyz"), 60, "the database to be back")  # fmt: skip
+    assert "PostgreSQL stopped; it is started again" in (stack.var / "stack.log").read_text()

@@ -33,7 +33,7 @@ class Database(EmbeddedServer):
         self.address, self.port = address, free_port()
 
     def _launch(self) -> None:
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self._forget_misleading_number()
         rules = self.data / "pg_hba.faults.conf"
         rules.write_text("local all all scram-sha-256\nhost all all 0.0.0.0/0 scram-sha-256\n")
         rules.chmod(0o644)
@@ -49,9 +49,6 @@ class Database(EmbeddedServer):
     def stop_at_once(self) -> None:
         """As after a power cut: connections break off, the log is replayed at the next start."""
         self._pg("pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "stop")
-
-    def start_again(self) -> None:
-        self._launch()
 
 
 class Inbox:

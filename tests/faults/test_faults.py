@@ -11,19 +11,27 @@ import random
 import shutil
 import signal
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 
+import psycopg
 import pytest
 
+from einstein.postgres.embedded import OWNER
+from einstein.serve import keep_running
 from tests.e2e.stack import wait_for
 from tests.faults import console
-from tests.faults.installation import LEASE_SECONDS
+from tests.faults.installation import LEASE_SECONDS, Database
 from tests.faults.object_store import ObjectStore
 from tests.wrong_clock import faketime
 
 KILLS, A_NIGHT = int(os.environ.get("EINSTEIN_TEST_KILLS", "3")), 10
 SEED = 11
+DATABASE_DISK = "600m"
 companies = count()
 
 
@@ -204,6 +212,23 @@ def test_a_disk_that_is_full_for_a_while(fleet, installation, broken, tmp_path):
 
 
 @pytest.mark.long
+def test_a_disk_of_the_database_that_is_full_for_a_while(fleet, installation, host, broken, record_property):
+    before = len(fleet.alarms(broken))
+    with on_a_small_disk(installation.database) as disk, kept_running(installation.database) as found_dead:
+        fleet.nightfall(broken)
+        wait_for(lambda: under_way(fleet), 60, "work to be under way")
+        fill(disk / "filler")
+        with pytest.raises(psycopg.OperationalError):
+            installation.sql("SELECT pg_logical_emit_message(true, 'filler', repeat('x', 1_000_000)) FROM generate_series(1, 1000)")  # fmt: skip
+        wait_for(lambda: found_dead, 30, "PostgreSQL to give up for want of room for its log")
+        time.sleep(3 * LEASE_SECONDS)
+        (disk / "filler").unlink()
+        wait_for(lambda: is_there(installation.database), 60, "PostgreSQL to be started again")
+        good_morning(fleet, broken, before, mails_twice=1)
+    record_property("the full disk", f"PostgreSQL found dead {len(found_dead)} times")
+
+
+@pytest.mark.long
 def test_an_object_store_that_stops(fleet, installation, broken, tmp_path, record_property):
     before, files = len(fleet.alarms(broken)), installation.var / "files"
     store = ObjectStore(tmp_path / "objects").start()
@@ -234,3 +259,59 @@ def fill(path) -> None:
                 filler.flush()
         except OSError:
             return
+
+
+@contextmanager
+def on_a_small_disk(database: Database) -> Iterator[Path]:
+    """The database on a disk of its own meanwhile."""
+    database.stop_at_once()
+    aside = database.data.with_name("aside")
+    copy(database.data, aside)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DATABASE_DISK}", "tmpfs", str(database.data)], check=True)
+    copy(aside, database.data)
+    database.start_again()
+    try:
+        yield database.data
+        database.stop_at_once()
+        shutil.rmtree(aside)
+        copy(database.data, aside)
+    finally:
+        if database.is_running():
+            database.stop_at_once()
+        subprocess.run(["umount", "--lazy", str(database.data)], check=True)
+        shutil.rmtree(database.data)
+        aside.rename(database.data)
+        database.start_again()
+
+
+def copy(folder: Path, to: Path) -> None:
+    """With its owner, whom alone the server trusts."""
+    subprocess.run(["cp", "-aT", str(folder), str(to)], check=True)
+
+
+def is_there(database: Database) -> bool:
+    try:
+        psycopg.connect(database.url(OWNER)).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@contextmanager
+def kept_running(database: Database) -> Iterator[list[float]]:
+    """Somebody starts it again when it ends, as `einstein run` does; when it was found dead."""
+    stop, found_dead = threading.Event(), []
+
+    def watch() -> None:
+        while not stop.wait(0.5):
+            if not database.is_running():
+                found_dead.append(time.monotonic())
+            keep_running(database, stop)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield found_dead
+    finally:
+        stop.set()
+        thread.join()
