@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 from functools import lru_cache
@@ -26,6 +27,7 @@ from einstein.ml.watch.figures import Figure, figures
 from einstein.ml.watch.keep import from_bytes, to_bytes
 from einstein.ml.watch.table import Batch
 
+logger = logging.getLogger("einstein.monitoring")
 WATCHES_HELD = 8  # in a process, by content: what a reference taught never changes
 DIGITS = 6
 
@@ -72,13 +74,12 @@ def _left_behind(work: Work) -> Scored | None:
 
 
 def _resumed(memory: Memory) -> Watcher | None:
-    """The watch with what it remembers of the runs before; None when it cannot be read."""
+    """The watch with what it remembers of the runs before; None when its file is damaged or gone, so that it has to learn anew."""
     try:
         watcher = watch_of(memory)
         watcher.resume(from_bytes(bytes(memory.state)))
-    except storage.FilesAway:
-        raise
-    except (DataProblem, OSError):
+    except (DataProblem, FileNotFoundError) as problem:
+        logger.warning("prediction %s: what was usual is lost (%s); the newest scores are taken for usual", memory.prediction_id, problem)  # fmt: skip
         return None
     return watcher
 

@@ -64,7 +64,8 @@ SELECT (SELECT count(*) FROM runs_run WHERE state IN ('queued', 'dispatched', 'r
        (SELECT count(*) FROM scoring_scoringrun r WHERE as_of >= %(began)s AND NOT EXISTS (SELECT 1 FROM monitoring_look l WHERE l.scoring_run_id = r.id)),
        (SELECT count(*) FROM outbox_sending WHERE state = 'waiting'), (SELECT count(*) FROM outbox_message WHERE state = 'pending'),
        (SELECT count(*) FROM monitoring_notice WHERE state = 'waiting' AND moment <> 'reminder'),
-       (SELECT count(*) FROM monitoring_watch WHERE next_check_at <= now())
+       (SELECT count(*) FROM monitoring_watch WHERE next_check_at <= now()),
+       (SELECT count(*) FROM monitoring_watch w JOIN runs_run r ON r.kind = 'score' AND r.subject_id = w.prediction_id WHERE r.ended_at > coalesce(w.checked_at, '-infinity'))
 """
 WAITING = [
     "UPDATE runs_run SET due_at = now() WHERE state = 'queued' AND outages > 0 AND due_at > now()",
