@@ -17,6 +17,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from apps.runs.die_with_parent import die_with_parent
+
 if TYPE_CHECKING:
     from einstein.postgres.embedded import EmbeddedServer
 
@@ -42,9 +44,10 @@ class Child:
         from django.conf import settings
 
         # A session of its own, so that Ctrl-C reaches us alone and we stop the children in order.
+        # Killed itself, it leaves none behind: what starts next would work beside them.
         self.process = subprocess.Popen(
-            self.command, env=os.environ | self.env, cwd=settings.BASE_DIR, start_new_session=True
-        )
+            self.command, env=os.environ | self.env, cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=die_with_parent
+        )  # fmt: skip
 
     def is_dead(self) -> bool:
         return self.process is not None and self.process.poll() is not None

@@ -11,6 +11,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -64,6 +65,31 @@ def test_asked_to_stop_it_ends_the_request_it_has_and_takes_no_other(web, settin
 def listens(web) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", int(web.base.rsplit(":", 1)[1]))) == 0
+
+
+def test_a_killed_server_leaves_nothing_that_goes_on_serving(web):
+    workers = children_of(web.pid)
+    assert len(workers) == 2
+    web.kill()
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 10, "its workers to be gone")
+    assert not listens(web)
+
+
+def test_what_supervises_leaves_nothing_behind_when_it_is_killed():
+    code = (
+        "import os, time; os.environ['DJANGO_SETTINGS_MODULE'] = 'einstein.settings'\n"
+        "from einstein.serve import Child; child = Child('sleeper', ['sleep', '60']); child.start()\n"
+        "print(child.process.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as supervisor:
+        child = Path(f"/proc/{int(supervisor.stdout.readline())}")
+        assert child.exists()
+        supervisor.kill()
+    wait_for(lambda: not child.exists(), 10, "its child to be gone")
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_a_role_that_could_walk_through_the_walls_starts_nothing(settings):

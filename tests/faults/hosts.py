@@ -127,7 +127,7 @@ def remove_network() -> None:
             subprocess.run(["ip", "netns", "delete", name], check=False)
     # A namespace lives on while a connection of it waits for answers that cannot come; its interface must not.
     for link in Path(f"/sys/class/net/{BRIDGE}/brif").glob("*"):
-        subprocess.run(["ip", "link", "delete", link.name], check=False)
+        subprocess.run(["ip", "link", "delete", link.name], check=False, stderr=subprocess.DEVNULL)
     subprocess.run(["ip", "link", "delete", BRIDGE], check=False, stderr=subprocess.DEVNULL)
 
 
