@@ -131,7 +131,7 @@ def test_it_does_not_start_beside_a_process_of_the_dead_server_that_may_still_wr
     wait_for(lambda: starts(server), 30, "the last process of the dead server to be gone")
 
 
-@pytest.mark.parametrize("left", [f"{os.getpid()}\n", ""])
+@pytest.mark.parametrize("left", [f"{os.getpid()}\n", ""], ids=["another", "none"])
 def test_a_file_that_names_another_process_or_none_does_not_keep_it_from_starting(private_home, left):
     server = EmbeddedServer(private_home / "project" / "var")
     server.start()
