@@ -106,6 +106,17 @@ def test_a_memory_that_is_damaged_is_learnt_anew(scored, next_run):
     assert Memory.objects.get().state[:2] == b"PK"
 
 
+def test_a_memory_that_cannot_be_opened_is_not_replaced(scored, next_run, monkeypatch):
+    def refuse(memory):
+        raise PermissionError("not allowed")
+
+    before = Memory.objects.values_list("storage_key", "state").get()
+    monkeypatch.setattr("apps.monitoring.observe.watch_of", refuse)
+    with pytest.raises(AssertionError, match="Something went wrong on our side"):
+        next_run(lambda table: open_customers(table, tenure=lambda value: str(int(value) + 1)))
+    assert Memory.objects.values_list("storage_key", "state").get() == before
+
+
 def test_what_differs_grossly_from_training_is_told_at_the_first_run(scored, next_run):
     Memory.objects.all().delete()
     look = next_run(
