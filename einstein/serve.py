@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,8 @@ def say(words: str) -> None:
     if settings.LOG_FORMAT == "json":
         logger.info(words)
     else:
-        print(words, flush=True)
+        with suppress(OSError):  # a full disk that the words go to must not end what is supervised
+            print(words, flush=True)
 
 
 def prepare() -> None:
@@ -126,7 +128,8 @@ def supervise(children: list[Child], stop: threading.Event) -> None:
             if child.is_dead():
                 say(f"{child.name} stopped ({child.process.returncode}); it is started again")
                 time.sleep(RESTART_PAUSE)
-                child.start()
+                with suppress(OSError):  # no memory for a new process: it stays dead, and is tried again
+                    child.start()
     say("Stopping")
     for child in children:
         if child.process:
@@ -146,7 +149,7 @@ def keep_running(database: EmbeddedServer | None, stop: threading.Event) -> None
     say("PostgreSQL stopped; it is started again")
     try:
         database.start_again()
-    except RuntimeError as refusal:
+    except (RuntimeError, OSError) as refusal:
         say(f"{refusal}\nIt is tried again in {DATABASE_PAUSE:.0f} s")
         stop.wait(DATABASE_PAUSE)
 

@@ -6,6 +6,12 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from apps.runs.die_with_parent import die_with_parent
+
+if multiprocessing.parent_process() is not None:
+    # A server's worker whose main process was killed would go on serving, with the old code beside that of the next release.
+    die_with_parent()
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "einstein.settings")
 application = get_wsgi_application()
 
@@ -13,11 +19,6 @@ from django.conf import settings  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
 from apps.monitoring.installation import watch_the_clock  # noqa: E402, models exist only now
-from apps.runs.die_with_parent import die_with_parent  # noqa: E402
-
-if multiprocessing.parent_process() is not None:
-    # A server's worker whose main process was killed would go on serving, with the old code beside that of the next release.
-    die_with_parent()
 
 # Loads every view now: else the first visitor of each process waits seconds for it.
 get_resolver().url_patterns  # noqa: B018

@@ -40,7 +40,7 @@ class OtherPostgres(EmbeddedServer):
         self.port = free_port()
 
     def _launch(self) -> None:
-        self._forget_misleading_number()
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
         options = f'-h 127.0.0.1 -p {self.port} -k "{self.socket_dir}" -c shared_buffers=64MB -c fsync=off'
         self._pg(
             "pg_ctl",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from einstein import serve
+from einstein.serve import Child
 from tests.conftest import ROOT
 from tests.e2e.stack import free_port, wait_for
 
@@ -86,6 +89,33 @@ def test_what_supervises_leaves_nothing_behind_when_it_is_killed():
         assert child.exists()
         supervisor.kill()
     wait_for(lambda: not child.exists(), 10, "its child to be gone")
+
+
+def test_what_supervises_lives_on_when_what_it_says_goes_to_a_full_disk():
+    code = (
+        "import os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'einstein.settings'\n"
+        "from einstein.serve import say; say('one'); say('two'); print('alive', file=sys.stderr); os._exit(0)"
+    )
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.stderr == "alive\n"
+
+
+def test_what_cannot_be_started_again_now_is_tried_again(monkeypatch):
+    stop, child = threading.Event(), Child("never there", ["true"])
+    child.process = subprocess.Popen(["true"])
+    tries = []
+
+    def no_memory() -> None:
+        tries.append(1)
+        if len(tries) == 3:
+            stop.set()
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(child, "start", no_memory)
+    monkeypatch.setattr(serve, "RESTART_PAUSE", 0)
+    serve.supervise([child], stop)
+    assert len(tries) == 3
 
 
 def children_of(pid: int) -> list[int]:

@@ -131,7 +131,9 @@ class EmbeddedServer:
             password_file.unlink()
 
     def _launch(self) -> None:
-        self._forget_misleading_number()
+        # PostgreSQL would take whatever process has the number by now for the server. Beside one that still writes it does not
+        # start without this file either: it finds the shared memory of its folder in use.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
         settings = {"max_connections": "120", **_sized_for(machine_mb())}
         options = f'-h "" -k "{self.socket_dir}" ' + " ".join(f"-c {name}={value}" for name, value in settings.items())
         log = str(self.data / "server.log")
@@ -139,17 +141,10 @@ class EmbeddedServer:
 
     def _number(self) -> str:
         """The process that the server's file names; empty without a file."""
-        path = self.data / "postmaster.pid"
-        return path.read_text().split("\n")[0] if path.exists() else ""
-
-    def _forget_misleading_number(self) -> None:
-        """Remove the file of a dead server that PostgreSQL would take for a living one: another process got its number, or a full disk left it empty.
-
-        Any other is left to PostgreSQL: by it, it refuses to start while a process of the dead server still writes.
-        """
-        number = self._number()
-        if not number or Path(f"/proc/{number}").exists():
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+        try:
+            return (self.data / "postmaster.pid").read_text().split("\n")[0]
+        except FileNotFoundError:
+            return ""
 
     def _ensure_roles(self, passwords: dict[str, str]) -> None:
         with self._superuser(passwords, "postgres") as connection:
@@ -195,15 +190,8 @@ class EmbeddedServer:
                 stdout=log, stderr=log, start_new_session=True, umask=0o077, **account,
             )  # fmt: skip
         if done.returncode:
-            said = (self.home / "programs.log").read_bytes()[began:].decode(errors="replace")
-            raise RuntimeError(f"The embedded PostgreSQL failed at {program}:\n{said}{self._last_words()}")
-
-    def _last_words(self) -> str:
-        """The end of the server's own log, which says why it stopped."""
-        try:
-            return "".join((self.data / "server.log").read_text(errors="replace").splitlines(keepends=True)[-5:])
-        except OSError:
-            return ""
+            said = _end_of(self.home / "programs.log", began) + _end_of(self.data / "server.log")
+            raise RuntimeError(f"The embedded PostgreSQL failed at {program}:\n{said}")
 
 
 def _sized_for(memory_mb: float) -> dict[str, str]:
@@ -229,6 +217,16 @@ def _command(number: str) -> list[bytes]:
         return Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return []
+
+
+def _end_of(log: Path, since: int = 0) -> str:
+    """What was written there `since` that byte, at most the last thousand bytes; empty without a log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(since, file.seek(0, os.SEEK_END) - 1000))
+            return file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _is_exclusive(lock) -> bool:

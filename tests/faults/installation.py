@@ -33,7 +33,7 @@ class Database(EmbeddedServer):
         self.address, self.port = address, free_port()
 
     def _launch(self) -> None:
-        self._forget_misleading_number()
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
         rules = self.data / "pg_hba.faults.conf"
         rules.write_text("local all all scram-sha-256\nhost all all 0.0.0.0/0 scram-sha-256\n")
         rules.chmod(0o644)
