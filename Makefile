@@ -38,7 +38,7 @@ test: .venv/dev
 
 test-long: .venv/dev
 	$(BIN)/python tests/ensure_tools.py
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long --timeout 3600
 
 lint: .venv/dev
 	$(BIN)/ruff check .
