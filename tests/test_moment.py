@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -92,6 +93,52 @@ def test_a_clock_that_is_set_is_noticed(monkeypatch):
     known = moment._known
     monkeypatch.setattr(moment, "_known", (known[0] - timedelta(hours=3), known[1], known[2] - 10_800))
     assert abs(moment.now() - asked()) < A_MOMENT
+
+
+class FarDatabase:
+    """The real one, and each question takes a while to get there."""
+
+    def __init__(self, seconds: list[float]) -> None:
+        self.seconds, self.connection = seconds, self
+
+    def ensure_connection(self) -> None:
+        connection.ensure_connection()
+
+    def execute(self, query: str):
+        time.sleep(self.seconds.pop(0))
+        return connection.connection.execute(query)
+
+
+def ask_from_afar(monkeypatch, *seconds: float) -> None:
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(moment, "connection", FarDatabase(list(seconds)))
+        moment._ask()
+
+
+def test_a_question_that_takes_long_to_arrive_does_not_put_us_ahead(monkeypatch):
+    ask_from_afar(monkeypatch, 0.2, 0.2, 0.2)
+    monkeypatch.setattr(moment, "_last", None)
+    assert moment.now() <= asked()
+
+
+def test_of_slow_answers_the_fastest_counts(monkeypatch):
+    ask_from_afar(monkeypatch, 0.3, 0.01, 0.3)
+    monkeypatch.setattr(moment, "_last", None)
+    assert asked() - moment.now() < timedelta(seconds=0.2)
+
+
+def test_the_time_does_not_go_back_for_a_slower_answer(monkeypatch):
+    before = moment.now()
+    known, monotonic, wall = moment._known
+    monkeypatch.setattr(moment, "_known", (known - timedelta(seconds=0.3), monotonic, wall))
+    assert moment.now() >= before
+
+
+def test_the_time_goes_back_when_the_databases_clock_was_wrong(monkeypatch):
+    before = moment.now()
+    known, monotonic, wall = moment._known
+    monkeypatch.setattr(moment, "_known", (known - timedelta(hours=1), monotonic, wall))
+    assert before - moment.now() > timedelta(minutes=59)
 
 
 def test_work_put_in_by_a_host_that_is_ahead_is_taken_at_once(host_is_an_hour_ahead):
