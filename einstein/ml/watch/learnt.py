@@ -11,8 +11,9 @@ from einstein.ml.watch.evidence import Panel
 from einstein.ml.watch.gauges import Gauge, Measured, gauge_of
 from einstein.ml.watch.gauges.number import ScoreGauge
 from einstein.ml.watch.relations import Company, ScoreCompany
-from einstein.ml.watch.table import Batch, Values
+from einstein.ml.watch.table import Batch, Values, spread
 
+MOST_TOGETHER = 1000  # records that company is told on: the least change of it that matters is 8 of their standard errors or more
 LEAST_NUMBERED = 200  # records before whole numbers that all differ are taken for names
 
 
@@ -65,9 +66,10 @@ class Learnt:
         ]
         if self.score:
             found.append(self.score.measure(scores) if scores else None)
-        found += self.company.measure(values, rows)
+        together, count = spread(values | ({self.score_spec.name: scores} if scores else {}), rows, MOST_TOGETHER)
+        found += self.company.measure(together, count)
         if self.score_company.gauge:
-            found.append(self.score_company.measure(values, scores) if scores else None)
+            found.append(self.score_company.measure(together, together[self.score_spec.name]) if scores else None)
         return found
 
     def measure_rows(self, rows: np.ndarray) -> list[Measured | None]:

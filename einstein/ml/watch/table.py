@@ -42,6 +42,14 @@ class Values:
         return most["values"], most["counts"] / int(self.unreadable.sum())
 
 
+def spread(values: Mapping[str, Values], rows: int, most: int) -> tuple[dict[str, Values], int]:
+    """(fields, their records): of `most` records evenly spread over the batch when it has more."""
+    if rows <= most:
+        return dict(values), rows
+    chosen = np.arange(most) * rows // most
+    return {name: Values(whole.column.take(chosen), whole.unreadable[chosen]) for name, whole in values.items()}, most
+
+
 class _ColumnsOf(Mapping[str, pa.Array]):
     """A DataFrame's columns in Arrow, each made when it is asked for."""
 

@@ -26,7 +26,7 @@ from einstein.ml.watch.learnt import Learnt
 from einstein.ml.watch.newcomers import Newcomers
 from einstein.ml.watch.promise import Promise, outcome_among
 from einstein.ml.watch.score import no_scores, score_alarm
-from einstein.ml.watch.table import Batch, Values
+from einstein.ml.watch.table import Batch, Values, spread
 from einstein.ml.watch.volume import Volume
 
 BUDGET = 0.1  # false alarms per 100 batches (DEFAULTS)
@@ -39,6 +39,7 @@ STILL = 3.0  # an open alert is not over while the batch alone says so much
 SAME_WAY = 1.5  # a window alarms only while its newest batch leans the same way
 LEAST_FIELDS = 4  # fields before their middle one speaks for all
 MEDIAN_TO_MEAN = 1.2  # by how much a mean of few chi-squares exceeds its median
+MOST_FORETOLD = 10_000  # records that errors are foretold of: more would bring the estimate nearer by a twentieth
 LEAST_TOGETHER = 100  # records before how fields go together can be judged
 LIGHT = 0.02  # share of the effect below which a field is hardly used
 PLAIN_KINDS = {"empty", "constant", "unit", "swapped"}  # causes that explain others, so they are named first
@@ -244,7 +245,7 @@ class Watcher:
         ]
         if explained or not found or look.table.rows < LEAST_TOGETHER:
             return []
-        name = company.stranger(look.values, look.table.rows, [field for _, field in found])
+        name = company.stranger(*spread(look.values, look.table.rows, MOST_FORETOLD), [field for _, field in found])
         place = next(place for place, gauge in enumerate(self.learnt.gauges) if gauge.field == name)
         cause = unit(self._sight(look, place), [])  # by a factor too small to show in the field alone
         words = f"{name} no longer goes together with the other fields as it did in training. Its values may belong to other records."
@@ -279,7 +280,7 @@ class Watcher:
         causes = [alarm.field for alarm in alarms if alarm.scope in {"field", "relation"} and alarm.field]
         scores = look.scores.column.values
         look.promised = self.promise.estimate(
-            scores, lambda: self.learnt.score_company.matrix(look.values, look.table.rows)
+            scores, lambda: self.learnt.score_company.matrix(*spread(look.values, look.table.rows, MOST_FORETOLD))
         )
         return self.promise.alarms(look.table, scores, look.promised, causes)
 

@@ -15,6 +15,7 @@ from django_q import cluster
 from apps.runs.die_with_parent import die_with_parent
 from apps.runs.drain import host_is_drained
 from apps.runs.lost_lock import Sentinel
+from einstein.cores import environment_of_worker
 from einstein.postgres.safety import start_safely
 
 LOOKS_EVERY = 1.0
@@ -29,9 +30,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, queue: str, **options: Any) -> None:
         start_safely()
-        if os.environ.get("Q_CLUSTER_NAME") != queue:
-            # django-q reads its queue's name when it is imported, which has happened: start over with the name set.
-            os.execve(sys.executable, sys.orig_argv, os.environ | {"Q_CLUSTER_NAME": queue})
+        wanted = environment_of_worker(queue)
+        if not wanted.items() <= os.environ.items():
+            # django-q reads its queue's name, and libraries their threads, when they are imported, which has happened: start over.
+            os.execve(sys.executable, sys.orig_argv, os.environ | wanted)
 
         # Once, before anything is forked: else every worker, and every one that follows it, would load it all again.
         import_module("apps.pipeline.tasks")
