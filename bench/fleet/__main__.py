@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.fleet import companies, loop
-from bench.fleet.models import train_all
+from bench.fleet.models import BUDGET_SECONDS, Question, families_of, train_all
 from bench.fleet.night import Night, Workers, run_night, spread
 from bench.fleet.queries import count_of_one_night
 
@@ -60,7 +60,7 @@ def main() -> int:
                 workers.stop()
             loops = [before, loop.run(owner_url, jobs, WORKERS)]
             failed |= _judge(taken, loops)
-            _tell_models(len(models), size)
+            _tell_models(models, size)
             costs.append((taken.seconds / size, sum(loops) / 2 / size))
             done = size
         companies.write_feed(pools, names[:1], VAR / "feed", night)
@@ -81,13 +81,14 @@ def _grows(sizes: list[int], costs: list[tuple[float, float]]) -> bool:
     return growth > GROWTH_LIMIT
 
 
-def _tell_models(trained: int, size: int) -> None:
+def _tell_models(models: dict[Question, Path], size: int) -> None:
     from apps.scoring.model_cache import KEPT_MODELS
 
     distinct = companies.EACH * size
+    families = ", ".join(f"{count} with {kind}" for kind, count in families_of(models.values()).most_common())
     kept = min(1.0, WORKERS * KEPT_MODELS / distinct)
     print(
-        f"models              {trained} trained, {distinct:,} distinct by content hash; {WORKERS} workers keep {KEPT_MODELS} each, so at most {kept:.0%} were loaded already"
+        f"models              {len(models)} trained for {BUDGET_SECONDS:.0f} s each ({families}), {distinct:,} distinct by content hash; {WORKERS} workers keep {KEPT_MODELS} each, so at most {kept:.0%} were loaded already"
     )
 
 
