@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 # pip would compile on one core, and the libraries' own tests too, which nobody runs here.
 COMPILE := $(BIN)/python -m compileall -q -j 0 -x /tests/ .venv/lib
 
-.PHONY: run backup restore test test-long lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts bench-ray screenshots clean migrate web worker clock
+.PHONY: run backup restore tools test test-long lint bench bench-floor bench-quality bench-guards bench-explain bench-honesty bench-reader bench-scale bench-flow bench-live bench-watch bench-due bench-pages bench-fleet bench-fairness bench-load bench-hosts bench-ray screenshots clean migrate web worker clock
 
 run: .venv/run
 	$(BIN)/python -m einstein run
@@ -31,13 +31,14 @@ backup: .venv/run
 restore: .venv/run
 	$(BIN)/python manage.py restore $(FROM)
 
-test: .venv/dev
-	$(BIN)/python tests/ensure_tools.py
+tools:
+	$(PYTHON) tests/ensure_tools.py
+
+test: .venv/dev tools
 	$(BIN)/python -m pytest -n 3 -m "not alone and not long"
 	$(BIN)/python -m pytest -m "alone and not long"
 
-test-long: .venv/dev
-	$(BIN)/python tests/ensure_tools.py
+test-long: .venv/dev tools
 	$(BIN)/python -m pytest -m long --timeout 3600
 
 lint: .venv/dev
@@ -63,20 +64,21 @@ bench-ray: .venv/dev
 bench-floor: .venv/dev
 	BENCH_DATA=$(BENCH_DATA) PYTHONPATH=. $(BIN)/python bench/quality_floor.py
 
-screenshots: .venv/dev
-	$(BIN)/python tests/ensure_tools.py
+screenshots: .venv/dev tools
 	EINSTEIN_PICTURES=1 $(BIN)/python -m pytest tests/e2e/test_screens.py tests/e2e/test_operator_screens.py -s
 
 clean:
 	rm -rf .venv var screenshots
 
-.venv/run: requirements.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/run: requirements.txt | .venv/bin/python
 	$(INSTALL) -r requirements.txt
 	$(COMPILE) || true
 	touch $@
 
-.venv/dev: requirements-dev.txt .venv/run
+.venv/dev: requirements-dev.txt requirements.txt | .venv/bin/python
 	$(INSTALL) -r requirements-dev.txt
 	$(COMPILE) || true
-	touch $@
+	touch .venv/run $@
