@@ -36,7 +36,7 @@ def test_a_process_that_is_started_by_hand_keeps_to_it(django_db_setup, command,
         wait_for(lambda: f"{THREADS}=1" in environment_of(process.pid), 60, "it to have started over")
         assert process.poll() is None
     finally:
-        process.terminate()
+        process.kill()  # it has begun nothing yet that would have to end first, and takes its children with it
         process.wait(60)
 
 

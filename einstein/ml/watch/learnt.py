@@ -13,7 +13,7 @@ from einstein.ml.watch.gauges.number import ScoreGauge
 from einstein.ml.watch.relations import Company, ScoreCompany
 from einstein.ml.watch.table import Batch, Values, spread
 
-MOST_TOGETHER = 1000  # records that company is told on: the least change of it that matters is 8 of their standard errors or more
+MOST_TOGETHER = 1000  # records that company is told on: a change that matters is 8 of their standard errors or more
 LEAST_NUMBERED = 200  # records before whole numbers that all differ are taken for names
 
 
