@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from apps.runs.die_with_parent import die_with_parent
-from einstein.cores import environment_of_small_work, environment_of_worker
+from einstein.cores import environment_of_web, environment_of_worker
 
 if TYPE_CHECKING:
     from einstein.postgres.embedded import EmbeddedServer
@@ -171,7 +171,7 @@ def _children() -> list[Child]:
     from django.conf import settings
 
     return [
-        Child("web", web_command(), environment_of_small_work()),
+        Child("web", web_command(), environment_of_web()),
         *(
             Child(f"workers of the queue {queue}", [*MANAGE, "work", queue], environment_of_worker(queue))
             for queue, count in settings.WORKERS.items()

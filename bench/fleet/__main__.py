@@ -20,7 +20,7 @@ from bench.fleet import companies, loop
 from bench.fleet.models import BUDGET_SECONDS, Question, families_of, train_all
 from bench.fleet.night import Night, Workers, run_night, spread
 from bench.fleet.queries import count_of_one_night
-from einstein.cores import environment_of_small_work
+from einstein.cores import THREADS, cores
 
 ROOT = Path(__file__).resolve().parents[2]
 VAR = ROOT / "var" / "bench-fleet"
@@ -107,8 +107,9 @@ def begin() -> tuple[str, str]:
         shutil.rmtree(VAR / name, ignore_errors=True)
     os.environ |= {
         "EINSTEIN_VAR": str(VAR), "DJANGO_SETTINGS_MODULE": "einstein.settings", "EINSTEIN_OUTBOUND_ALLOW": "127.0.0.0/8", "EINSTEIN_LOG_LEVEL": "ERROR",
-        "EINSTEIN_WORKERS": str(WORKERS), "EINSTEIN_JITTER_SECONDS": "0", **environment_of_small_work(),
-    }  # fmt: skip  # the last for the loop: the workers see to it themselves
+        "EINSTEIN_WORKERS": str(WORKERS), "EINSTEIN_JITTER_SECONDS": "0",
+        THREADS: str(max(1, cores() // WORKERS)),  # for the loop: the workers see to it themselves
+    }  # fmt: skip
     os.environ.pop("DATABASE_URL", None)
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, check=True)
     subprocess.run([sys.executable, "manage.py", "flush", "--no-input", "--verbosity", "0"], cwd=ROOT, check=True, env=os.environ | {"EINSTEIN_DATABASE_ROLE": "owner"})  # fmt: skip

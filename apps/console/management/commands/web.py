@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from einstein.cores import environment_of_small_work
+from einstein.cores import environment_of_web
 from einstein.postgres.safety import start_safely
 from einstein.serve import web_command
 
@@ -18,4 +18,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         start_safely()
         os.chdir(settings.BASE_DIR)
-        os.execve(sys.executable, web_command(), os.environ | environment_of_small_work())
+        os.execve(sys.executable, web_command(), os.environ | environment_of_web())
