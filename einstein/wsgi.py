@@ -8,9 +8,9 @@ from django.core.wsgi import get_wsgi_application
 
 from apps.runs.die_with_parent import die_with_parent
 
-if multiprocessing.parent_process() is not None:
+if (server := multiprocessing.parent_process()) is not None:
     # A server's worker whose main process was killed would go on serving, with the old code beside that of the next release.
-    die_with_parent()
+    die_with_parent(server.pid)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "einstein.settings")
 application = get_wsgi_application()

@@ -78,6 +78,17 @@ def test_a_killed_server_leaves_nothing_that_goes_on_serving(web):
     assert not listens(web)
 
 
+def test_a_server_killed_while_its_workers_begin_leaves_nothing_either(django_db_setup, tmp_path):
+    env = os.environ | {"EINSTEIN_PORT": str(free_port())}
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([sys.executable, "manage.py", "web"], cwd=ROOT, env=env, stdout=log, stderr=log)
+    wait_for(lambda: len(children_of(process.pid)) == 2, 60, "its workers to begin")
+    workers = children_of(process.pid)
+    process.kill()
+    process.wait(10)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 60, "its workers to be gone")
+
+
 def test_what_supervises_leaves_nothing_behind_when_it_is_killed():
     code = (
         "import os, time; os.environ['DJANGO_SETTINGS_MODULE'] = 'einstein.settings'\n"
