@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 SERVER = """
-import json, os, sys, tempfile, traceback
+import faulthandler, json, os, sys, tempfile, traceback
 os.environ["DJANGO_SETTINGS_MODULE"] = "einstein.settings"
 import django; django.setup()
 import apps.pipeline.tasks
@@ -19,6 +19,7 @@ def run(code):
         if child == 0:
             failed = 1
             os.dup2(out.fileno(), 1); os.dup2(err.fileno(), 2)
+            faulthandler.dump_traceback_later(240, exit=True)  # says where it waits for ever, before the test's own time is over
             try:
                 exec(compile(code, "<test>", "exec"), {"__name__": "__main__"})
                 failed = 0
