@@ -14,7 +14,7 @@ LIMIT = Path("/sys/fs/cgroup/cpu.max")  # cgroup v2: microseconds in a period, a
 
 
 def environment_of_worker(queue: str) -> dict[str, str]:
-    """What a worker of a queue has to be started with: interactive ones share the cores, whoever else works on the host waits."""
+    """What a worker of a queue has to be started with: interactive ones share the cores among them."""
     share = _threads(max(1, cores() // max(1, settings.WORKERS[queue]))) if queue == "interactive" else {}
     return {"Q_CLUSTER_NAME": queue} | share
 

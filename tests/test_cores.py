@@ -12,7 +12,7 @@ import pytest
 from einstein import cores
 from einstein.cores import THREADS
 from tests.conftest import ROOT
-from tests.e2e.stack import wait_for
+from tests.e2e.stack import free_port, wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +64,9 @@ def test_whoever_runs_the_installation_may_say_otherwise(machine, monkeypatch):
 @pytest.mark.parametrize("command", [["work", "interactive"], ["web"]], ids=" ".join)
 def test_a_process_that_is_started_by_hand_keeps_to_it(django_db_setup, command, tmp_path):
     wanted = cores.environment_of_web() if command == ["web"] else cores.environment_of_worker("interactive")
+    env = os.environ | {"EINSTEIN_PORT": str(free_port())}
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen([sys.executable, "manage.py", *command], cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, "manage.py", *command], cwd=ROOT, env=env, stdout=log, stderr=log)
     try:
         wait_for(lambda: f"{THREADS}={wanted[THREADS]}" in environment_of(process.pid), 60, "it to have started over")
         assert process.poll() is None

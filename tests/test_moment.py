@@ -110,6 +110,7 @@ class FarDatabase:
 
 
 def ask_from_afar(monkeypatch, *seconds: float) -> None:
+    monkeypatch.setattr(moment, "_known", None)  # and back to what it was, after the test
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(moment, "connection", FarDatabase(list(seconds)))
         moment._ask()

@@ -74,8 +74,8 @@ class Learnt:
 
     def measure_rows(self, rows: np.ndarray) -> list[Measured | None]:
         """The same of some records of the reference."""
-        scores = _rows(self.scores, rows) if self.scores else None
-        return self.measure({name: _rows(whole, rows) for name, whole in self.values.items()}, scores, len(rows))
+        scores = self.scores.take(rows) if self.scores else None
+        return self.measure({name: whole.take(rows) for name, whole in self.values.items()}, scores, len(rows))
 
     def key(self) -> str | None:
         """The first id field that names each record of the reference."""
@@ -125,7 +125,3 @@ def _numbers_rows(values: Values) -> bool:
 def _tells(values: Values) -> bool:
     """Whether the reference holds anything to compare with."""
     return len(values.column) > 0 and not values.column.blank.all()
-
-
-def _rows(values: Values, rows: np.ndarray) -> Values:
-    return Values(values.column.take(rows), values.unreadable[rows])

@@ -33,6 +33,10 @@ class Values:
         """Records without a value; an unreadable one is no blank."""
         return self.column.blank & ~self.unreadable
 
+    def take(self, rows: np.ndarray) -> Values:
+        """The same field of some records; as it was written is not kept."""
+        return Values(self.column.take(rows), self.unreadable[rows])
+
     def commonest_unreadable(self) -> tuple[str, float] | None:
         """(text, its share of the unreadable values); None where all could be read."""
         if self.text is None or not self.unreadable.any():
@@ -47,7 +51,7 @@ def spread(values: Mapping[str, Values], rows: int, most: int) -> tuple[dict[str
     if rows <= most:
         return dict(values), rows
     chosen = np.arange(most) * rows // most
-    return {name: Values(whole.column.take(chosen), whole.unreadable[chosen]) for name, whole in values.items()}, most
+    return {name: whole.take(chosen) for name, whole in values.items()}, most
 
 
 class _ColumnsOf(Mapping[str, pa.Array]):

@@ -216,3 +216,13 @@ def test_record_names_that_grow_are_no_fault():
         for line in watcher.look(day.assign(customerID=range(9_500 + 200 * number, 9_700 + 200 * number)))
     ]
     assert lines == []
+
+
+def test_of_a_large_batch_a_thousand_records_tell_how_fields_go_together():
+    watcher = Watcher(REFERENCE, Settings("score", repeats=False))
+    drawn = [POOL.sample(2500, replace=True, random_state=seed) for seed in range(5)]
+    assert [line for day in drawn[:4] for line in loud(watcher.look(day))] == []
+    company = watcher.learnt.first_company
+    assert [set(one.counts) for one in (watcher.seen.found[0], watcher.seen.found[company])] == [{2500.0}, {1000.0}]
+    shuffled = drawn[4].TotalCharges.to_numpy()[np.random.default_rng(0).permutation(2500)]
+    assert first_line(drawn[4].assign(TotalCharges=shuffled), watcher)["field"] == "TotalCharges"
