@@ -7,10 +7,12 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from apps.runs.die_with_parent import die_with_parent
+from einstein.temporary import use_own_folder
 
 if (server := multiprocessing.parent_process()) is not None:
     # A server's worker whose main process was killed would go on serving, with the old code beside that of the next release.
     die_with_parent(server.pid)
+    use_own_folder()
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "einstein.settings")
 application = get_wsgi_application()

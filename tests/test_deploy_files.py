@@ -21,7 +21,7 @@ COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 OURS = {name: service for name, service in COMPOSE["services"].items() if name != "postgres"}
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 GUIDE = (ROOT / "docs" / "operating.md").read_text()
-ELSEWHERE = {"PYTHONUNBUFFERED"}
+ELSEWHERE = {"PYTHONUNBUFFERED", "TMPDIR"}
 
 
 def settings_read() -> set[str]:

@@ -18,7 +18,6 @@ from apps.predictions import executors
 from apps.predictions.executors import base, chosen, registry
 from apps.predictions.executors.base import Ending, Limits
 from apps.predictions.executors.base.child import run_child
-from apps.predictions.executors.base.folder import PREFIX, job_folder
 from apps.predictions.judge_ending import BrokeOff, judge
 from apps.predictions.models import ModelVersion
 from apps.predictions.train import start_training
@@ -219,20 +218,6 @@ def test_what_a_killed_worker_had_sent_away_is_removed_when_its_run_ends(draft, 
     storage.put_bytes(b"records", key)
     tried_once(draft)
     assert key not in storage.all_keys()
-
-
-def test_records_that_a_killed_process_left_behind_go_with_the_next_training(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    killed = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
-    left = tmp_path / f"{PREFIX}{int(killed.stdout)}-abc"
-    mine, other = tmp_path / f"{PREFIX}{os.getpid()}-abc", tmp_path / "einstein-train-elsewhere-1-abc"
-    for folder in (left, mine, other):
-        folder.mkdir()
-        (folder / "table.parquet").write_bytes(b"records")
-    with job_folder() as home:
-        assert not left.exists()
-        assert {path.name for path in tmp_path.iterdir()} == {mine.name, other.name, home.name}
-    assert not home.exists()
 
 
 @pytest.mark.parametrize(

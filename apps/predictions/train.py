@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,6 @@ from apps.datasets.records import load, newest_snapshot
 from apps.predictions.definition import chosen_types, learning_table, request_of
 from apps.predictions.executors import chosen
 from apps.predictions.executors.base import Limits
-from apps.predictions.executors.base.folder import job_folder
 from apps.predictions.judge_ending import judge
 from apps.predictions.models import ModelVersion, Prediction
 from apps.runs.lease import Work, WorkFailed
@@ -63,7 +63,8 @@ def train(work: Work) -> None:
         records = learning_table(prediction, load(snapshot))
         request = request_of(prediction, chosen_types(prediction.dataset))
     request.threads = request.threads or settings.TRAIN_THREADS or chosen().threads
-    with job_folder() as home:
+    with tempfile.TemporaryDirectory(prefix="einstein-train-") as folder:
+        home = Path(folder)
         records.reset_index(drop=True).to_parquet(home / "table.parquet")
         (home / "job.json").write_text(json.dumps(asdict(request)))
         _train_somewhere(work, home, _limits_of(request))

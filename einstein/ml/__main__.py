@@ -10,6 +10,7 @@ import argparse
 import json
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,7 @@ def _job(options: argparse.Namespace) -> None:
     from einstein.ml.reader.table import load_columns
     from einstein.ml.train import TrainRequest, train
 
+    tempfile.tempdir = str(options.folder)  # what it leaves when it is killed goes with the folder
     request = TrainRequest(**json.loads((options.folder / "job.json").read_text()))
     request.started = None  # another process's clock means nothing here
     table = load_columns(options.folder / "table.parquet")

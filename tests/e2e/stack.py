@@ -49,11 +49,12 @@ class Stack:
     def __init__(self, name: str, root: Path = ROOT, **env: str) -> None:
         self.root = root
         self.var = ROOT / "var" / name
+        self.temporary = self.var / "temporary"
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.inbox = Inbox()
         self.env = os.environ | {
-            "EINSTEIN_VAR": str(self.var), "EINSTEIN_PORT": str(self.port), "EINSTEIN_NO_LOGIN_LIMITS": "1", "EINSTEIN_LOG_LEVEL": "INFO", "EINSTEIN_WATCH_CLOCK": "1", "EINSTEIN_COUNT_CALLS_SECONDS": "1", "EINSTEIN_USAGE_SECONDS": "20", "EINSTEIN_LARGE_WORKERS": "0",
+            "EINSTEIN_VAR": str(self.var), "TMPDIR": str(self.temporary), "EINSTEIN_PORT": str(self.port), "EINSTEIN_NO_LOGIN_LIMITS": "1", "EINSTEIN_LOG_LEVEL": "INFO", "EINSTEIN_WATCH_CLOCK": "1", "EINSTEIN_COUNT_CALLS_SECONDS": "1", "EINSTEIN_USAGE_SECONDS": "20", "EINSTEIN_LARGE_WORKERS": "0",
             "EINSTEIN_CHECK_SECONDS": "5", "EINSTEIN_GROUPING_SECONDS": "0", "EINSTEIN_GRACE_SECONDS": "3", "EINSTEIN_JITTER_SECONDS": "0", "EINSTEIN_LEASE_SECONDS": "10",
             "EINSTEIN_SMTP_URL": f"smtp://127.0.0.1:{self.inbox.controller.port}", "EINSTEIN_PUBLIC_URL": self.base,
             "EINSTEIN_OUTBOUND_ALLOW": "127.0.0.0/8", "EINSTEIN_STATIC_BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage", **env,
@@ -64,6 +65,8 @@ class Stack:
     def start(self, demo: bool = False) -> Stack:
         shutil.rmtree(self.var / "files", ignore_errors=True)
         lay_into(self.var)
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        self.temporary.mkdir()
         self.inbox.controller.start()
         return self.launch(demo)
 

@@ -16,6 +16,7 @@ from email import message_from_string
 import psycopg
 
 from tests.e2e.stack import Stack, run_python, wait_for
+from tests.left_behind import left_behind
 from tests.servers import OtherPostgres, Web, send_bytes
 
 KILLS, A_ROUND, RECORDS, PEOPLE = int(os.environ.get("EINSTEIN_TEST_KILLS", "3")), 3, 20_000, 30
@@ -220,6 +221,7 @@ def test_whatever_dies_what_arrives_is_what_was_scored(stack, record_property):
         "SELECT count(*), count(*) FILTER (WHERE ended_at IS NULL) FROM outbox_attempt WHERE workspace_id = %s",
         workspace,
     )[0]
+    wait_for(lambda: not left_behind(stack.temporary), 10, "the records that killed workers held to be removed")
     server.leave()
     receiver.web.stop()
     record_property(

@@ -130,11 +130,13 @@ class Installation:
     def __init__(self, name: str, address: str = "127.0.0.1", **env: str) -> None:
         self.var = ROOT / "var" / name
         shutil.rmtree(self.var, ignore_errors=True)
+        self.temporary = self.var / "temporary"
+        self.temporary.mkdir(parents=True)
         self.database, self.inbox, self.customers = Database(self.var, address), Inbox(address), Customers(address)
         self.database.start()
         self.inbox.start()
         self.env = os.environ | {
-            "EINSTEIN_VAR": str(self.var), "DATABASE_URL": self.database.url(APPLICATION), "DATABASE_OWNER_URL": self.database.url(OWNER),
+            "EINSTEIN_VAR": str(self.var), "TMPDIR": str(self.temporary), "DATABASE_URL": self.database.url(APPLICATION), "DATABASE_OWNER_URL": self.database.url(OWNER),
             "EINSTEIN_SMTP_URL": f"smtp://{address}:{self.inbox.port}", "EINSTEIN_OUTBOUND_ALLOW": f"{address}/32", "EINSTEIN_LOG_LEVEL": "INFO",
             "EINSTEIN_LEASE_SECONDS": str(LEASE_SECONDS), "EINSTEIN_CHECK_SECONDS": "2", "EINSTEIN_GROUPING_SECONDS": "0", "EINSTEIN_WATCH_CLOCK": "0", "EINSTEIN_JITTER_SECONDS": "0",
             "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", **env,

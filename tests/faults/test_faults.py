@@ -27,6 +27,7 @@ from tests.e2e.stack import wait_for
 from tests.faults import console
 from tests.faults.installation import LEASE_SECONDS, Database
 from tests.faults.object_store import ObjectStore
+from tests.left_behind import left_behind
 from tests.wrong_clock import faketime
 
 KILLS, A_NIGHT = int(os.environ.get("EINSTEIN_TEST_KILLS", "3")), 10
@@ -101,6 +102,9 @@ def test_killed_workers_lose_nothing_and_double_nothing(fleet, host, broken, rec
         fleet.morning()
         assert fleet.losses() == []
     assert len(fleet.alarms(broken)) == before + 1
+    wait_for(
+        lambda: not left_behind(fleet.installation.temporary), 10, "the records that killed workers held to be removed"
+    )
     taken = fleet.installation.sql("SELECT count(*), max(attempts) FROM runs_run WHERE attempts > 1")[0]
     record_property("kill -9", f"{done} workers killed, {hit} while Runs were under way; {taken[0]} Runs taken over, at most {taken[1]} tries")  # fmt: skip
 

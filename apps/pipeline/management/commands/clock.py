@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from apps.pipeline.clock import run_clock
 from apps.runs.die_with_parent import die_with_parent
 from einstein.postgres.safety import start_safely
+from einstein.temporary import use_own_folder
 
 
 class Command(BaseCommand):
@@ -17,6 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         start_safely()
         die_with_parent()
+        use_own_folder()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

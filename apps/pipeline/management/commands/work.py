@@ -11,12 +11,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 from django_q import cluster
+from django_q.signals import post_spawn
 
 from apps.runs.die_with_parent import die_with_parent
 from apps.runs.drain import host_is_drained
 from apps.runs.lost_lock import Sentinel
 from einstein.cores import environment_of_worker
 from einstein.postgres.safety import start_safely
+from einstein.temporary import use_own_folder
 
 LOOKS_EVERY = 1.0
 LARGE_NICE = 10  # as a training: what many wait for comes first
@@ -42,12 +44,17 @@ class Command(BaseCommand):
         # would go on taking tasks from the broker into a queue that nobody reads.
         os.register_at_fork(after_in_child=die_with_parent)
         die_with_parent()
+        post_spawn.connect(_with_own_folder)
         if queue == "large":
             os.nice(LARGE_NICE)
         cluster.Sentinel = Sentinel
         while _work_until_drained():
             while _drained():
                 time.sleep(LOOKS_EVERY)
+
+
+def _with_own_folder(**signal: Any) -> None:
+    use_own_folder()
 
 
 def _work_until_drained() -> bool:

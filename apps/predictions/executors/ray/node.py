@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from botocore.exceptions import BotoCoreError
 
 from apps.predictions.executors.base import Ending, Hear, Limits, job_command
 from apps.predictions.executors.base.child import run_child
-from apps.predictions.executors.base.folder import job_folder
+from einstein.temporary import use_own_folder
 
 HEARD_SECONDS = 10.0
 
@@ -33,6 +34,7 @@ class Mailbox:
 
 def train_on_node(place: str, limits: dict[str, Any], mailbox: Any) -> dict[str, Any]:
     """How it ended, and the name of the model below `place`: each try has a name of its own, only the one returned counts."""
+    use_own_folder()
     name = f"model-{uuid4().hex}"
     mailbox.tell.remote({"begun": name})
     try:
@@ -45,7 +47,8 @@ def train_on_node(place: str, limits: dict[str, Any], mailbox: Any) -> dict[str,
 
 def _train(place: str, name: str, limits: Limits, hear: Hear) -> Ending:
     filesystem, root = fsspec.core.url_to_fs(place)
-    with job_folder() as home:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
         for file in ("job.json", "table.parquet"):
             filesystem.get_file(f"{root}/{file}", str(home / file))
         ending = run_child(job_command(home), limits, hear, lambda: False)

@@ -1,0 +1,66 @@
+"""Where a process has its temporary files: in a folder of its own, so that what a killed one left can be told from what others use.
+
+A worker that is killed removes nothing: uploads it was unpacking and records on their way somewhere would fill the disk, and people who were
+erased would live on in them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+PREFIX = "einstein-process-"
+
+_locks: dict[int, int] = {}  # of a process, the descriptor that holds its folder for as long as it lives (flock(2))
+
+
+def use_own_folder() -> Path:
+    """Let the temporary files of this process go below a folder of its own, and remove the folders of processes that are gone.
+
+    They lie where `TMPDIR` says, else in the system's. A process forked from this one shares its folder until it calls this itself.
+    """
+    now = Path(tempfile.gettempdir())
+    place = (
+        now.parent if now.name.startswith(PREFIX) else now
+    )  # also in a child, whose parent's folder goes with the parent
+    if os.getpid() not in _locks:
+        tempfile.tempdir = _made_in(place)
+    _remove_left(place)
+    return Path(tempfile.gettempdir())
+
+
+def _made_in(place: Path) -> str:
+    while True:
+        folder = tempfile.mkdtemp(prefix=PREFIX, dir=place)
+        lock = _locked(Path(folder))
+        if lock is None:  # another process has just taken it for one that was left
+            continue
+        if os.path.isdir(folder):
+            _locks[os.getpid()] = lock
+            return folder
+        os.close(lock)
+
+
+def _remove_left(place: Path) -> None:
+    for folder in place.glob(f"{PREFIX}*"):
+        lock = _locked(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _locked(folder: Path) -> int | None:
+    """The descriptor that holds the folder; None while a living process holds it, or when it is not ours."""
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
