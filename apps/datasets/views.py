@@ -159,8 +159,8 @@ def choose_key(request: HttpRequest, dataset_id: int) -> HttpResponse:
 @builder
 @require_POST
 def change(request: HttpRequest, dataset_id: int) -> HttpResponse:
-    """Rename, pause, archive, delete, resume, undo."""
-    found = get_object_or_404(Dataset, id=dataset_id)
+    """Rename, pause, archive, delete, resume, undo. Locked, because the clean-up may be removing it for good."""
+    found = get_object_or_404(Dataset.objects.select_for_update(), id=dataset_id)
     if sentence := lifecycle.change(found, request.POST, request.user):
         messages.success(request, sentence, extra_tags="good")
     if found.state == "deleted":

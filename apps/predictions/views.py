@@ -234,8 +234,8 @@ def prediction_settings(request: HttpRequest, prediction_id: int) -> HttpRespons
 @builder
 @require_POST
 def change(request: HttpRequest, prediction_id: int) -> HttpResponse:
-    """Rename, pause, archive, delete, resume, undo."""
-    prediction = get_object_or_404(Prediction, id=prediction_id)
+    """Rename, pause, archive, delete, resume, undo. Locked, because the clean-up may be removing it for good."""
+    prediction = get_object_or_404(Prediction.objects.select_for_update(), id=prediction_id)
     if prediction.state == "deleted":  # whatever it becomes, it counts again
         require("predictions")
     if sentence := lifecycle.change(prediction, request.POST, request.user):
