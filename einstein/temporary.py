@@ -7,11 +7,13 @@ erased would live on in them.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
+logger = logging.getLogger("einstein.temporary")
 PREFIX = "einstein-process-"
 
 _locks: dict[int, int] = {}  # of a process, the descriptor that holds its folder for as long as it lives (flock(2))
@@ -27,17 +29,26 @@ def use_own_folder() -> Path:
         now.parent if now.name.startswith(PREFIX) else now
     )  # also in a child, whose parent's folder goes with the parent
     if os.getpid() not in _locks:
-        tempfile.tempdir = _made_in(place)
+        try:
+            tempfile.tempdir = _made_in(place)
+        except OSError as error:  # a network's disk that knows no locks: nobody could tell whose a folder is
+            logger.warning("temporary files have no folder of their own in %s: %s", place, error)
+            tempfile.tempdir = str(place)
     _remove_left(place)
     return Path(tempfile.gettempdir())
 
 
 def _made_in(place: Path) -> str:
+    """A new folder that this process holds. Raises OSError where folders cannot be held."""
     while True:
         folder = tempfile.mkdtemp(prefix=PREFIX, dir=place)
-        lock = _locked(Path(folder))
-        if lock is None:  # another process has just taken it for one that was left
+        try:
+            lock = _lock_on(folder)
+        except (BlockingIOError, FileNotFoundError):  # another process has just taken it for one that was left
             continue
+        except OSError:
+            os.rmdir(folder)
+            raise
         if os.path.isdir(folder):
             _locks[os.getpid()] = lock
             return folder
@@ -46,21 +57,20 @@ def _made_in(place: Path) -> str:
 
 def _remove_left(place: Path) -> None:
     for folder in place.glob(f"{PREFIX}*"):
-        lock = _locked(folder)
-        if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(lock)
+        try:
+            lock = _lock_on(folder)
+        except OSError:  # a living process holds it, or it is another user's
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
 
 
-def _locked(folder: Path) -> int | None:
-    """The descriptor that holds the folder; None while a living process holds it, or when it is not ours."""
-    try:
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return None
+def _lock_on(folder: str | Path) -> int:
+    """The descriptor that holds the folder. Raises BlockingIOError while a living process holds it, and other OSErrors."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(lock)
-        return None
+        raise
     return lock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from einstein import temporary
 from einstein.temporary import PREFIX, use_own_folder
 from tests.conftest import ROOT
 from tests.left_behind import left_behind
 
 HOLDS_RECORDS = """
 import sys, tempfile
+from einstein import temporary
 from einstein.temporary import use_own_folder
 use_own_folder()
 folder = tempfile.mkdtemp()
@@ -103,3 +106,15 @@ def test_a_folder_that_is_taken_for_one_left_while_it_is_made_is_made_anew(place
     monkeypatch.setattr(tempfile, "mkdtemp", make_one_that_goes)
     assert use_own_folder().is_dir()
     assert str(use_own_folder()) not in taken
+
+
+@pytest.mark.parametrize("fault", [errno.ENOLCK, errno.EBADF, errno.EMFILE])
+def test_on_a_disk_that_knows_no_locks_temporary_files_stay_where_they_were(place, monkeypatch, fault):
+    def cannot(*_: object) -> None:
+        raise OSError(fault, os.strerror(fault))
+
+    monkeypatch.setattr(temporary.fcntl, "flock", cannot)
+    kept = place / f"{PREFIX}of-somebody"
+    kept.mkdir()
+    assert use_own_folder() == place
+    assert list(place.iterdir()) == [kept]

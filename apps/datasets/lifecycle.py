@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Case, Q, When
-from django.db.models.functions import Now
 from django.http import QueryDict
 
 from apps.workspaces import audit
 from apps.workspaces.models import User
-from apps.workspaces.tenancy import TenantModel
-from einstein.postgres import moment
 
 MOVES = {"pause": "paused", "archive": "archived", "delete": "deleted"}
 
@@ -40,8 +36,7 @@ def move(thing: Any, action: str, user: User) -> str:
         went_back = action == "undo" and thing.state_before != thing.state
         thing.state = thing.state_before if went_back else _alive(thing)
         words = f"{thing.name} is back."
-    thing.deleted_at = (thing.deleted_at or moment.now()) if thing.state == "deleted" else None
-    thing.save(update_fields=["state", "state_before", "deleted_at"])
+    thing.save(update_fields=["state", "state_before"])
     audit.record(user, f"{kind} {action}", thing.name)
     return words
 
@@ -50,12 +45,6 @@ def rename(thing: Any, name: str, user: User) -> None:
     before, thing.name = thing.name, name[:120]
     thing.save(update_fields=["name"])
     audit.record(user, f"{thing._meta.verbose_name} renamed", thing.name, before=before)
-
-
-def note_deletions(kind: type[TenantModel]) -> None:
-    """Note of what was deleted, or brought back, by the release before, which knows no `deleted_at`. From now on its days count."""
-    unnoted = Q(state="deleted", deleted_at=None) | ~Q(state="deleted") & Q(deleted_at__isnull=False)
-    kind.objects.filter(unnoted).update(deleted_at=Case(When(state="deleted", then=Now())))
 
 
 def _alive(thing: Any) -> str:

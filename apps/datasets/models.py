@@ -25,7 +25,7 @@ class Dataset(TenantModel):
     aliases = models.JSONField(default=dict)
     state = models.CharField(max_length=10, default="active")
     state_before = models.CharField(max_length=10, default="active")
-    deleted_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)  # a trigger writes it whenever the state changes
     owner = models.ForeignKey("workspaces.User", null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = moment.MomentField(auto_now_add=True)
     updated_at = moment.MomentField(auto_now=True)

@@ -15,12 +15,9 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.datasets.lifecycle import note_deletions
-from apps.datasets.models import Dataset
 from apps.pipeline.models import Retention
 from apps.pipeline.retention import Kind, registry
 from apps.pipeline.sweep import sweep, sweep_incoming
-from apps.predictions.models import Prediction
 from apps.workspaces import audit
 from apps.workspaces.scope import workspace_scope
 from einstein import storage
@@ -55,8 +52,6 @@ def clean_workspace(workspace_id: int) -> dict[str, int]:
     """Remove a batch of each kind that is due; {kind: rows} of those that had any."""
     with workspace_scope(workspace_id):
         own = own_days()
-        for model in (Dataset, Prediction):
-            note_deletions(model)
     kinds = [kind for kind in registry().values() if kind.inside]
     gone = {kind.name: remove_some(kind, kind.kept_with(own), workspace_id) for kind in kinds}
     if any(gone[kind.name] >= kind.batch for kind in kinds):

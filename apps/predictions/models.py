@@ -40,7 +40,7 @@ class Prediction(TenantModel):
     steps_done = models.JSONField(default=list)
     state = models.CharField(max_length=10, default="draft")
     state_before = models.CharField(max_length=10, default="draft")
-    deleted_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)  # a trigger writes it whenever the state changes
     enable_when_ready = models.BooleanField(default=False)
     training = models.JSONField(default=dict)  # fixed seed, trials and threads, where somebody set them
     champion = models.ForeignKey("ModelVersion", null=True, on_delete=models.SET_NULL, related_name="+")

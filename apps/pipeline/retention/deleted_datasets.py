@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.datasets.forget import READING
 from apps.datasets.models import Dataset, Enrichment, Snapshot
+from apps.pipeline.in_use import snapshots_in_use
 from apps.pipeline.let_go import files_let_go
 from apps.pipeline.retention import Kind, before
 from apps.predictions.models import Prediction
@@ -16,11 +17,15 @@ WORK = [*READING, "forget"]  # the kinds of Runs whose subject is a dataset
 
 
 def due(days: int) -> QuerySet:
-    """None that a prediction, or a dataset made from it, still stands on, be they deleted themselves."""
+    """None that a prediction, its model and scores, or a dataset made from it still stand on, be they deleted themselves."""
     predictions = Prediction.objects.filter(dataset=OuterRef("id"))
     at_work = Run.objects.filter(kind__in=WORK, subject_id=OuterRef("id"), state__in=LIVE)
+    forgetting = Run.objects.filter(kind="forget", subject_id=OuterRef("enrichment__base_id"), state__in=LIVE)
+    in_use = Snapshot.objects.filter(id__in=snapshots_in_use()).values("dataset_id")
     old = Dataset.objects.filter(state="deleted", deleted_at__lt=before(days))
-    return old.exclude(Exists(predictions)).exclude(Exists(at_work)).exclude(id__in=_looked_up()).order_by("id")
+    for busy in (predictions, at_work, forgetting):
+        old = old.exclude(Exists(busy))
+    return old.exclude(id__in=in_use).exclude(id__in=_looked_up()).order_by("id")
 
 
 def remove(rows: list[Dataset]) -> list[str]:
@@ -43,5 +48,5 @@ def _looked_up() -> set[int]:
 
 KIND = Kind(
     "deleted_datasets", "Datasets you deleted", "Its records, files and the access to its source: it cannot be brought back.",
-    "Those that a prediction, or another dataset, is still made from.", 30, 45, due, remove, batch=10,
+    "Those that a prediction, or another dataset, is still made from.", 30, 45, due, remove, batch=1,
 )  # fmt: skip

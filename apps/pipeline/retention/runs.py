@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.pipeline.retention import Kind, before
+from apps.predictions.models import ModelVersion
 from apps.runs.models import ENDED, Run
 
 
@@ -12,7 +13,9 @@ def due(days: int) -> QuerySet:
     later = Run.objects.filter(
         kind=OuterRef("kind"), subject_id=OuterRef("subject_id"), created_at__gt=OuterRef("created_at")
     )
-    old = Run.objects.filter(Exists(later), state__in=ENDED, ended_at__lt=before(days))
+    trained = ModelVersion.objects.filter(id=OuterRef("subject_id"))
+    passed = Exists(later) | Q(kind="train") & ~Exists(trained)  # its prediction was removed (deleted_predictions.py)
+    old = Run.objects.filter(passed, state__in=ENDED, ended_at__lt=before(days))
     return old.exclude(outcome__has_key="key").order_by("id")  # a file to take away has its own time
 
 

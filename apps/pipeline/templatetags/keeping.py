@@ -8,6 +8,7 @@ from django import template
 
 from apps.pipeline.clean import own_days
 from apps.pipeline.retention import registry
+from einstein.postgres import moment
 
 register = template.Library()
 
@@ -19,5 +20,7 @@ def days_kept(kind: str) -> int:
 
 
 @register.filter
-def days_later(moment: datetime, days: int) -> datetime:
-    return moment + timedelta(days=days)
+def last_of(deleted_at: datetime, days: int) -> datetime | None:
+    """The day until which something deleted can be brought back in any case; None once that is over."""
+    last = deleted_at + timedelta(days=days)
+    return last if last > moment.now() else None

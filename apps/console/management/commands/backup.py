@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.console.backup import BackupFailed, back_up, read_facts, rehearse
+from einstein.temporary import use_own_folder
 
 
 class Command(BaseCommand):
@@ -16,6 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--rehearse", action="store_true", help="read it back into a scratch database and compare")
 
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
+        use_own_folder()
         try:
             made = back_up(folder)
             facts = rehearse(made) if options["rehearse"] else read_facts(made)

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.console.backup import BackupFailed, bring_back, rehearse
+from einstein.temporary import use_own_folder
 
 
 class Command(BaseCommand):
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, backup: Path, **options: Any) -> None:
+        use_own_folder()
         try:
             facts = rehearse(backup) if options["rehearse"] else bring_back(backup)
         except BackupFailed as problem:
