@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,17 @@ def test_a_folder_that_is_taken_for_one_left_while_it_is_made_is_made_anew(place
     monkeypatch.setattr(tempfile, "mkdtemp", make_one_that_goes)
     assert use_own_folder().is_dir()
     assert str(use_own_folder()) not in taken
+
+
+def test_the_system_that_empties_its_folder_passes_by_that_of_a_living_process(place, begin, tmp_path_factory):
+    (place / "of-somebody-gone").mkdir()
+    _, held = begin()
+    rule = tmp_path_factory.mktemp("rules") / "tmp.conf"
+    rule.write_text(f"q {place} 1777 - - 1s\n")
+    time.sleep(1.5)
+    subprocess.run(["systemd-tmpfiles", "--clean", rule], check=True)
+    assert not (place / "of-somebody-gone").exists()
+    assert (held / "records.csv").exists()
 
 
 @pytest.mark.parametrize("fault", [errno.ENOLCK, errno.EBADF, errno.EMFILE])
