@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from apps.runs.die_with_parent import die_with_parent
 from einstein.cores import environment_of_web, environment_of_worker
+from einstein.stop_signals import stop_signals
 
 if TYPE_CHECKING:
     from einstein.postgres.embedded import EmbeddedServer
@@ -66,9 +67,7 @@ def run(demo: bool) -> int:
     prepared = time.monotonic()
     say(f"Prepared the database and the files in {prepared - began:.0f} s")
     children = _children()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_signals()
     for child in children:
         child.start()
     if is_served(stop):

@@ -1,7 +1,5 @@
 """`manage.py clock`: the process that hands out work, checks and sends mail."""
 
-import signal
-import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -9,6 +7,7 @@ from django.core.management.base import BaseCommand
 from apps.pipeline.clock import run_clock
 from apps.runs.die_with_parent import die_with_parent
 from einstein.postgres.safety import start_safely
+from einstein.stop_signals import stop_signals
 from einstein.temporary import use_own_folder
 
 
@@ -19,7 +18,4 @@ class Command(BaseCommand):
         start_safely()
         die_with_parent()
         use_own_folder()
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        run_clock(stop)
+        run_clock(stop_signals())
