@@ -25,9 +25,8 @@ def use_own_folder() -> Path:
     They lie where `TMPDIR` says, else in the system's. A process forked from this one shares its folder until it calls this itself.
     """
     now = Path(tempfile.gettempdir())
-    place = (
-        now.parent if now.name.startswith(PREFIX) else now
-    )  # also in a child, whose parent's folder goes with the parent
+    # Not within the folder that a forked process has from its parent: it goes with the parent.
+    place = now.parent if now.name.startswith(PREFIX) else now
     if os.getpid() not in _locks:
         try:
             tempfile.tempdir = _made_in(place)

@@ -18,11 +18,13 @@ WORK = [*READING, "forget"]  # the kinds of Runs whose subject is a dataset
 
 def due(days: int) -> QuerySet:
     """None that a prediction, its model and scores, or a dataset made from it still stand on, be they deleted themselves."""
+    old = Dataset.objects.filter(state="deleted", deleted_at__lt=before(days))
+    if not old.exists():  # as in nearly every workspace, every hour: what is in use need not be looked up
+        return old
     predictions = Prediction.objects.filter(dataset=OuterRef("id"))
     at_work = Run.objects.filter(kind__in=WORK, subject_id=OuterRef("id"), state__in=LIVE)
     forgetting = Run.objects.filter(kind="forget", subject_id=OuterRef("enrichment__base_id"), state__in=LIVE)
     in_use = Snapshot.objects.filter(id__in=snapshots_in_use()).values("dataset_id")
-    old = Dataset.objects.filter(state="deleted", deleted_at__lt=before(days))
     for busy in (predictions, at_work, forgetting):
         old = old.exclude(Exists(busy))
     return old.exclude(id__in=in_use).exclude(id__in=_looked_up()).order_by("id")
